@@ -1,0 +1,219 @@
+package layout
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "communicator"
+
+// may lists, for each package, what of this module it may import. A name ending
+// in "/..." stands for the package and everything below it. The longest matching
+// key applies; a package without one fails the test, so that a new package has to
+// find its place here.
+var may = map[string][]string{
+	"wire":            {},
+	"wire/pb":         {},
+	"wire/mux":        {"wire", "wire/pb"},
+	"wire/descriptor": {"wire"},
+	"wire/agenturi":   {"wire"},
+	"wire/logproof":   {"wire"},
+
+	"eventlog":         {"wire", "wire/logproof"},
+	"eventlog/logtest": {"eventlog", "wire", "wire/logproof"},
+
+	// Leaves: formats and arithmetic of one subject.
+	"mailbox/address": {"wire"},
+	"relay/receipt":   {"wire", "wire/logproof"},
+	"particle":        {"wire"},
+
+	// Decisions: pure, without clock, network or storage.
+	"relay/queue":   {"wire/...", "relay/receipt"},
+	"mailbox/admit": {"wire/...", "mailbox/address"},
+	"client/route":  {"wire/...", "mailbox/address", "relay/receipt", "particle"},
+
+	// Roles of a node. They never import each other.
+	"relay/destination": {"wire/..."},
+	"relay":             {"relay/...", "eventlog", "wire/..."},
+	"mailbox/keyring":   {"wire/...", "mailbox/address"},
+	"mailbox":           {"mailbox/...", "eventlog", "wire/..."},
+
+	// A person's side never imports a server.
+	"client/store":     {"wire"},
+	"client/invite":    {"wire/...", "particle"},
+	"client/transport": {"wire/...", "mailbox/address"},
+	"client": {"client/...", "particle", "wire/...", "mailbox/address", "mailbox/admit",
+		"relay/receipt", "relay/queue"},
+
+	"node/config":        {"wire/..."},
+	"node/access":        {"wire/...", "eventlog"},
+	"node/admin":         {"wire/...", "eventlog", "node/config", "node/access"},
+	"node":               {"node/...", "relay/...", "mailbox/...", "eventlog", "wire/..."},
+	"simulations/memnet": {},
+	"simulations":        {"simulations/...", "node/...", "client/...", "relay/queue", "mailbox/admit", "wire/..."},
+	"internal/demo":      {"..."},
+	"internal/bench":     {"..."},
+	"internal/layout":    {},
+	"cmd/communicator":   {"..."},
+}
+
+// only lists third-party packages that may appear in some places alone. Test files
+// are free.
+var only = map[string][]string{
+	"github.com/dgraph-io/badger": {"eventlog", "internal/bench"},
+	"github.com/libp2p/go-libp2p": {"node", "client", "dht", "relay", "mailbox", "wire/agenturi",
+		"simulations", "internal", "cmd"},
+	"github.com/ncruces/go-sqlite3": {"client/store"},
+}
+
+// pure packages read no clock and reach neither network nor storage.
+var pure = []string{"relay/queue", "mailbox/admit", "client/route", "particle", "wire", "mailbox/address", "relay/receipt"}
+
+func TestImportDirection(t *testing.T) {
+	packages := 0
+	walk(t, func(pkg, file, imported string, test bool) {
+		packages++
+		if test {
+			return // tests may bring the other side
+		}
+		if ours, ok := strings.CutPrefix(imported, module+"/"); ok {
+			rule, allowed := ruleFor(pkg)
+			if rule == "" {
+				t.Errorf("%s: package %s has no rule in the table", file, pkg)
+			} else if !matches(allowed, ours) {
+				t.Errorf("%s: %s may not import %s (rule %q)", file, pkg, ours, rule)
+			}
+			return
+		}
+		for prefix, places := range only {
+			if strings.HasPrefix(imported, prefix) && !under(places, pkg) {
+				t.Errorf("%s: %s may appear only in %v", file, imported, places)
+			}
+		}
+	})
+	if packages == 0 {
+		t.Fatal("found no imports at all: is the module root where this test thinks?")
+	}
+}
+
+func TestPurePackagesReadNoClock(t *testing.T) {
+	fset := token.NewFileSet()
+	for _, pkg := range pure {
+		matched, err := filepath.Glob(filepath.Join("../..", pkg, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range matched {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, use := range clockUses(f) {
+				t.Errorf("%s: %s in a package that takes its time from the caller", fset.Position(use.pos), use.name)
+			}
+		}
+	}
+}
+
+// TestSkipsGoThroughTestenv keeps every skip where CI turns it into a failure.
+func TestSkipsGoThroughTestenv(t *testing.T) {
+	fset := token.NewFileSet()
+	walkFiles(t, func(pkg, path string) {
+		if pkg == "internal/testenv" {
+			return
+		}
+		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, use := range skipUses(f) {
+			t.Errorf("%s: %s: say what is missing through internal/testenv", fset.Position(use.pos), use.name)
+		}
+	})
+}
+
+func ruleFor(pkg string) (string, []string) {
+	for rule := pkg; ; {
+		if allowed, ok := may[rule]; ok {
+			return rule, allowed
+		}
+		cut := strings.LastIndexByte(rule, '/')
+		if cut < 0 {
+			return "", nil
+		}
+		rule = rule[:cut]
+	}
+}
+
+func matches(allowed []string, imported string) bool {
+	for _, a := range allowed {
+		if a == imported || a == "..." {
+			return true
+		}
+		if tree, ok := strings.CutSuffix(a, "/..."); ok && under([]string{tree}, imported) {
+			return true
+		}
+	}
+	return false
+}
+
+func under(trees []string, pkg string) bool {
+	for _, tree := range trees {
+		if pkg == tree || strings.HasPrefix(pkg, tree+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func walk(t *testing.T, visit func(pkg, file, imported string, test bool)) {
+	t.Helper()
+	fset := token.NewFileSet()
+	walkFiles(t, func(pkg, path string) {
+		f, err := parser.ParseFile(fset, path, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range f.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			visit(pkg, path, imported, strings.HasSuffix(path, "_test.go"))
+		}
+	})
+}
+
+// walkFiles visits every Go file of the module with its package's path.
+func walkFiles(t *testing.T, visit func(pkg, path string)) {
+	t.Helper()
+	const root = "../.."
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && (name == "testdata" || len(name) > 2 && name[0] == '.') {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		visit(filepath.ToSlash(rel), path)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
