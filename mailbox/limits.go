@@ -1,0 +1,122 @@
+package mailbox
+
+import (
+	"time"
+
+	"communicator/mailbox/admit"
+	"communicator/wire"
+)
+
+// Limits are every bound of a receiving agent. Start from [DefaultLimits].
+type Limits struct {
+	// Quotas bound what one mailbox holds. Only the sealed outcome shows them.
+	Quotas admit.Quotas
+	// MailboxesPerAccount counts those that are open.
+	MailboxesPerAccount uint32
+	// Retention is how long a delivery waits for its owner.
+	Retention time.Duration
+	// StorageMax is how many bytes of bodies the log may hold before puts are refused
+	// in the clear; 0 for no bound but the disk's.
+	StorageMax uint64
+	// Blobs is how many blobs are held at once.
+	Blobs uint64
+
+	// Creates and BlobPuts bound what one account may make, FailedOpenings how many
+	// seals that do not open, or tags that are wrong, one peer may send. A peer beyond
+	// it is served only when nothing else waits.
+	Creates        Rate
+	BlobPuts       Rate
+	FailedOpenings Rate
+	// Tracked is for how many accounts or peers each of these budgets is remembered.
+	Tracked int
+
+	// OpenQueue is how many seals wait for a worker, SuspectQueue how many of peers
+	// over their budget. Beyond it puts are refused with OverloadRetry.
+	OpenQueue    int
+	SuspectQueue int
+
+	// DeliverInFlight, OwnerInFlight and BlobInFlight bound the requests of one
+	// stream that are worked on at a time. A watch counts for as long as it lasts.
+	DeliverInFlight int
+	OwnerInFlight   int
+	BlobInFlight    int
+	// Watches bounds them over all streams.
+	Watches int
+	// BadRequests is how many malformed requests or wrong signatures end a stream.
+	BadRequests int
+}
+
+// Rate is a token bucket.
+type Rate struct {
+	Burst   int
+	PerHour float64
+}
+
+// DefaultLimits suit a public node on a small server.
+func DefaultLimits() Limits {
+	return Limits{
+		Quotas: admit.Quotas{
+			Deliveries: 1024, Bytes: 16 << 20, LifelineDeliveries: 128, FullRetry: time.Hour,
+		},
+		MailboxesPerAccount: 100,
+		Retention:           14 * 24 * time.Hour,
+		Blobs:               1 << 14,
+		Creates:             Rate{Burst: 200, PerHour: 60},
+		BlobPuts:            Rate{Burst: 20, PerHour: 20},
+		FailedOpenings:      Rate{Burst: 128, PerHour: 4 * 3600},
+		Tracked:             1 << 14,
+		OpenQueue:           512,
+		SuspectQueue:        16,
+		DeliverInFlight:     256,
+		OwnerInFlight:       128,
+		BlobInFlight:        8,
+		Watches:             1 << 16,
+		BadRequests:         16,
+	}
+}
+
+// Bounds of the protocols; both sides rely on them.
+const (
+	// MaxCollectItems and MaxCollectBytes end a page.
+	MaxCollectItems = 64
+	MaxCollectBytes = 1 << 20
+	// MaxAckPositions is how many deliveries one request acknowledges.
+	MaxAckPositions = 256
+	// maxOperation is the largest body of an owner's operation: a full ack.
+	maxOperation = 4 << 10
+)
+
+// Retry times told in the clear.
+const (
+	retryOverload = 2 * time.Second
+	retryQuota    = 10 * time.Minute
+	retryStorage  = 5 * time.Minute
+	retryDamage   = time.Hour
+	retryClock    = 10 * time.Minute
+)
+
+// Upkeep.
+const (
+	sweepEvery  = 15 * time.Minute
+	rotateEvery = time.Hour
+	// replayGrace keeps replay ids a day longer than any put that they could meet.
+	replayGrace = 24 * time.Hour
+	// sweepRows is how many rows one look at the tables visits, sweepFacts how many
+	// events one commit of a sweep makes, and forgetRows how many replay ids one
+	// event drops.
+	sweepRows  = 512
+	sweepFacts = 64
+	forgetRows = 1024
+	// stateEvery is how old the log's measured size may be.
+	stateEvery = time.Second
+)
+
+// Bytes that one stream may hold in requests being served and in answers not sent.
+const (
+	servingDeliver = 1 << 20
+	servingOwner   = wire.MaxFrame
+	unsentOwner    = 64 << 10
+)
+
+// maxUnix is the last second of the year 9999: no time on the wire is later.
+const maxUnix = 253402300799

@@ -1,0 +1,136 @@
+package mailbox
+
+import (
+	"runtime"
+	"time"
+
+	"communicator/mailbox/address"
+	"communicator/mailbox/admit"
+	"communicator/wire"
+)
+
+// incoming is a put that passed every check that needs no key.
+type incoming struct {
+	keyID    wire.KeyID
+	sealed   []byte
+	payload  []byte
+	notAfter time.Time
+}
+
+// opening is a put on its way through a worker.
+type opening struct {
+	incoming
+	queued time.Time
+	done   chan struct{} // closed by the worker, after which the rest may be read
+
+	hash   wire.PayloadHash
+	opened bool // the seal: the sender can be answered
+	valid  bool // the tag: the put comes from a holder of the address
+	reply  address.OutcomeSealer
+	put    admit.Put
+	// remembered are the ids under which an earlier delivery of the put may be known:
+	// one for each week in which a put that is not void yet can end.
+	remembered []remembered
+	keys       bool // every replay key was there
+}
+
+type remembered struct {
+	week wire.Epoch
+	id   admit.ReplayID
+}
+
+// openings hands seals to the workers: public-key work never runs on a goroutine
+// that reads a stream. Peers that sent too many bad seals wait in a short queue of
+// their own, which is looked at when the other is empty.
+type openings struct {
+	honest, suspect chan *opening
+}
+
+func newOpenings(honest, suspect int) *openings {
+	return &openings{make(chan *opening, honest), make(chan *opening, suspect)}
+}
+
+// offer queues a put, or says that there is no room.
+func (q *openings) offer(o *opening, suspect bool) bool {
+	queue := q.honest
+	if suspect {
+		queue = q.suspect
+	}
+	select {
+	case queue <- o:
+		return true
+	default:
+		return false
+	}
+}
+
+// next waits for a put; nil when done is closed.
+func (q *openings) next(done <-chan struct{}) *opening {
+	select {
+	case o := <-q.honest:
+		return o
+	default:
+	}
+	select {
+	case o := <-q.honest:
+		return o
+	case o := <-q.suspect:
+		return o
+	case <-done:
+		return nil
+	}
+}
+
+func (s *Service) startWorkers() {
+	for range runtime.GOMAXPROCS(0) {
+		s.workers.Go(func() {
+			for o := s.openings.next(s.ctx.Done()); o != nil; o = s.openings.next(s.ctx.Done()) {
+				s.cfg.Metrics.waiting.Dec()
+				s.open(o)
+				close(o.done)
+			}
+		})
+	}
+}
+
+// open decrypts the seal and checks what follows from it without looking anything up.
+func (s *Service) open(o *opening) {
+	o.hash = wire.HashPayload(o.payload)
+	key := s.cfg.Keyring.Seal(o.keyID)
+	if key == nil {
+		return
+	}
+	opened, err := address.Open(key, s.cfg.Agent, o.sealed, o.hash, o.notAfter)
+	if err != nil {
+		return
+	}
+	o.opened, o.reply = true, opened.Reply
+	if address.CheckLife(opened.Epoch, opened.Caps, opened.Expires, o.notAfter) != nil {
+		return
+	}
+	secret, ok := s.cfg.Keyring.AddressSecret(opened.Epoch, opened.Caps)
+	if !ok || opened.Verify(secret, s.cfg.Agent, o.hash, o.notAfter) != nil {
+		return
+	}
+	o.valid = true
+	o.put = admit.Put{Mailbox: opened.Mailbox, NotAfter: admit.HourAt(o.notAfter), Size: len(o.payload)}
+	o.keys = s.rememberedAs(o)
+}
+
+// rememberedAs computes the ids that the put is, or may be, remembered under. An
+// earlier put of the same payload may have ended in another week.
+func (s *Service) rememberedAs(o *opening) bool {
+	own := o.put.NotAfter.Week()
+	last := wire.EpochAt(o.queued.Add(wire.MaxPutLife + address.ClockSkew))
+	for week := wire.EpochAt(o.queued); week <= last; week++ {
+		id, ok := s.cfg.Keyring.ReplayID(week, o.put.Mailbox, o.hash)
+		if !ok {
+			return false
+		}
+		if week == own {
+			o.put.Replay = id
+		}
+		o.remembered = append(o.remembered, remembered{week, id})
+	}
+	return true
+}

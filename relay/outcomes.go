@@ -1,0 +1,171 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"communicator/eventlog"
+	"communicator/wire"
+	"communicator/wire/mux"
+	"communicator/wire/pb"
+)
+
+// fetch gives the state of every handle asked for, one item each in the order
+// asked. If none is known yet but some are queued it waits for the first.
+func (s *Service) fetch(ctx context.Context, in *pb.FetchOutcomes, w mux.ReplyWriter) error {
+	hashes, err := s.handles(in.Handles)
+	if err != nil {
+		return err
+	}
+	wait := min(time.Duration(in.WaitSeconds)*time.Second, s.limits.MaxWait)
+	states, err := s.await(ctx, hashes, wait)
+	if err != nil {
+		return err
+	}
+	for i, st := range states {
+		st.Handle = in.Handles[i]
+		if err := w.Item(&pb.SubmitResponse{Status: uint32(wire.StatusOK), Outcome: st}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) handles(in [][]byte) ([]wire.HandleHash, error) {
+	if len(in) > s.limits.MaxHandles {
+		return nil, refuse(wire.StatusTooLarge, 0)
+	}
+	hashes := make([]wire.HandleHash, len(in))
+	for i, h := range in {
+		if len(h) != len(wire.Handle{}) {
+			return nil, refuse(wire.StatusMalformed, 0)
+		}
+		hashes[i] = wire.Handle(h).Hash()
+	}
+	return hashes, nil
+}
+
+// await reads the states, again whenever one of them was settled, until there is
+// something to tell or the time is over. It watches before it reads, so that no
+// outcome comes between the two unseen.
+func (s *Service) await(ctx context.Context, hashes []wire.HandleHash, wait time.Duration) ([]*pb.OutcomeState, error) {
+	if wait <= 0 {
+		return s.states(hashes)
+	}
+	watch := s.waiters.watch(hashes)
+	defer watch.stop()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		states, err := s.states(hashes)
+		if err != nil || !worthWaiting(states) {
+			return states, err
+		}
+		select {
+		case <-watch.settled:
+		case <-timer.C:
+			return states, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// worthWaiting says whether nothing is settled and something may be.
+func worthWaiting(states []*pb.OutcomeState) bool {
+	pending := false
+	for _, st := range states {
+		switch st.State {
+		case pb.OutcomeState_FORWARDED, pb.OutcomeState_EXPIRED:
+			return false
+		case pb.OutcomeState_PENDING:
+			pending = true
+		}
+	}
+	return pending
+}
+
+// states reads the rows in one view, then the outcomes' bodies.
+func (s *Service) states(hashes []wire.HandleHash) ([]*pb.OutcomeState, error) {
+	rows, err := s.rows(hashes)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]*pb.OutcomeState, len(hashes))
+	for i, r := range rows {
+		states[i] = &pb.OutcomeState{}
+		if r == nil {
+			continue // UNKNOWN
+		}
+		switch r.state {
+		case stateQueued:
+			states[i].State = pb.OutcomeState_PENDING
+		case stateAbandoned:
+			states[i].State = pb.OutcomeState_EXPIRED
+		case stateForwarded:
+			outcome, err := s.cfg.Log.Body(r.seq)
+			if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNoRecord) {
+				continue // acknowledged since the rows were read
+			}
+			if err != nil {
+				return nil, err
+			}
+			states[i].State, states[i].Outcome = pb.OutcomeState_FORWARDED, outcome
+		}
+	}
+	return states, nil
+}
+
+func (s *Service) rows(hashes []wire.HandleHash) ([]*row, error) {
+	rows := make([]*row, len(hashes))
+	err := s.cfg.Log.View(func(t eventlog.Tables) error {
+		table := t.Table(wire.TableRelay)
+		for i, h := range hashes {
+			r, err := readRow(table, h)
+			if err != nil {
+				return err
+			}
+			rows[i] = r
+		}
+		return nil
+	})
+	return rows, err
+}
+
+// ack forgets outcomes. What is queued or unknown is left alone: acknowledging
+// twice is harmless.
+func (s *Service) ack(in *pb.AckOutcomes) error {
+	hashes, err := s.handles(in.Handles)
+	if err != nil {
+		return err
+	}
+	return s.drop(KindOutcomeAcknowledged, hashes, func(row) bool { return true })
+}
+
+// drop appends one event for each outcome that is still kept and due to go.
+func (s *Service) drop(kind eventlog.Kind, hashes []wire.HandleHash, due func(row) bool) error {
+	appended, err := s.cfg.Log.Decide(s.ctx, func(_ time.Time, t eventlog.Tables) ([]eventlog.Event, error) {
+		table := t.Table(wire.TableRelay)
+		var events []eventlog.Event
+		seen := make(map[wire.HandleHash]bool, len(hashes))
+		for _, h := range hashes {
+			r, err := readRow(table, h)
+			if err != nil {
+				return nil, err
+			}
+			if r == nil || r.state == stateQueued || seen[h] || !due(*r) {
+				continue
+			}
+			seen[h] = true
+			events = append(events, dropped(kind, h, r.seq))
+		}
+		return events, nil
+	})
+	if err != nil {
+		s.fail(err)
+		return err
+	}
+	s.quota.outcome(-len(appended))
+	return nil
+}
