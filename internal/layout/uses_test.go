@@ -26,6 +26,16 @@ func skipUses(f *ast.File) []use {
 func selectors(f *ast.File, idents []string, names ...string) []use {
 	var found []use
 	ast.Inspect(f, func(n ast.Node) bool {
+		switch fn := n.(type) { // rapid's Skip discards one of many generated cases
+		case *ast.FuncLit:
+			if takesRapid(fn.Type) {
+				return false
+			}
+		case *ast.FuncDecl:
+			if takesRapid(fn.Type) {
+				return false
+			}
+		}
 		sel, ok := n.(*ast.SelectorExpr)
 		if !ok {
 			return true
@@ -37,4 +47,21 @@ func selectors(f *ast.File, idents []string, names ...string) []use {
 		return true
 	})
 	return found
+}
+
+// takesRapid says whether a function's first parameter is a *rapid.T.
+func takesRapid(fn *ast.FuncType) bool {
+	if len(fn.Params.List) == 0 {
+		return false
+	}
+	star, ok := fn.Params.List[0].Type.(*ast.StarExpr)
+	if !ok {
+		return false
+	}
+	sel, ok := star.X.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	pkg, ok := sel.X.(*ast.Ident)
+	return ok && pkg.Name == "rapid"
 }

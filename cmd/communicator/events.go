@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"communicator/client"
+)
+
+// printEvent writes what happened: messages as a person reads them, the rest as a line
+// that begins with a star.
+//
+// A write that fails is let go: what was received is in the history.
+func printEvent(w io.Writer, e client.Event, asJSON bool) {
+	if asJSON {
+		printJSON(w, eventToJSON(e))
+		return
+	}
+	if m, ok := e.(client.MessageReceived); ok {
+		printMessage(w, m.Message)
+		return
+	}
+	if line := eventLine(e); line != "" {
+		fmt.Fprintf(w, "* %s\n", line)
+	}
+}
+
+func eventLine(e client.Event) string {
+	switch e := e.(type) {
+	case client.DeliveryChanged:
+		if e.State == client.Expired || e.State == client.Failed {
+			return fmt.Sprintf("a message to %s could not be delivered: %s", printable(e.Contact), e.State)
+		}
+	case client.ContactAdded:
+		return fmt.Sprintf("you and %s can talk now", printable(e.Contact.Name))
+	case client.Alarm:
+		return fmt.Sprintf("ALARM, %s: %s", nameOr(e.Contact, "no contact"), e.Kind)
+	case client.DegradedChanged:
+		if e.Degraded {
+			return fmt.Sprintf("%s is degraded: %s", printable(e.Contact), e.Reason)
+		}
+		return fmt.Sprintf("%s is no longer degraded", printable(e.Contact))
+	case client.NeedsReset:
+		return fmt.Sprintf("the conversation with %s is being re-established", printable(e.Contact))
+	case client.Undecryptable:
+		return fmt.Sprintf("a message from %s could not be decrypted: %s", nameOr(e.Contact, "somebody"), e.Reason)
+	case client.AgentTrouble:
+		if e.Err == nil {
+			return fmt.Sprintf("agent %s works again", e.URI)
+		}
+		return fmt.Sprintf("agent %s: %s: %v", e.URI, e.Step, e.Err)
+	}
+	return "" // rotations and intermediate delivery states are for programs
+}
+
+// eventToJSON names the kind in "event"; the other keys depend on it.
+func eventToJSON(e client.Event) map[string]any {
+	switch e := e.(type) {
+	case client.MessageReceived:
+		return map[string]any{"event": "message", "message": messageToJSON(e.Message)}
+	case client.DeliveryChanged:
+		return map[string]any{"event": "delivery", "contact": e.Contact, "id": e.ID.String(), "state": e.State.String()}
+	case client.ContactAdded:
+		return map[string]any{"event": "contact", "contact": contactToJSON(e.Contact)}
+	case client.AddressesRotated:
+		return map[string]any{"event": "rotated", "contact": e.Contact, "ours": e.Ours, "number": e.Number}
+	case client.Alarm:
+		return map[string]any{"event": "alarm", "contact": e.Contact, "alarm": e.Kind.String()}
+	case client.DegradedChanged:
+		return map[string]any{"event": "degraded", "contact": e.Contact, "degraded": e.Degraded, "reason": e.Reason}
+	case client.NeedsReset:
+		return map[string]any{"event": "needs_reset", "contact": e.Contact}
+	case client.Undecryptable:
+		return map[string]any{"event": "undecryptable", "contact": e.Contact, "reason": e.Reason, "at": e.At}
+	case client.AgentTrouble:
+		message := ""
+		if e.Err != nil {
+			message = e.Err.Error()
+		}
+		return map[string]any{"event": "agent", "uri": e.URI, "step": e.Step, "error": message}
+	}
+	return map[string]any{"event": "unknown"}
+}

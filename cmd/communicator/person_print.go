@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"communicator/client"
+)
+
+type invitationJSON struct {
+	Link    string    `json:"link"`
+	Name    string    `json:"name,omitempty"`
+	Expires time.Time `json:"expires"`
+}
+
+type agentJSON struct {
+	URI   string    `json:"uri"`
+	Roles []string  `json:"roles"`
+	State string    `json:"state"`
+	Added time.Time `json:"added"`
+}
+
+var agentStates = map[client.AgentState]string{
+	client.AgentActive: "active", client.AgentDraining: "draining", client.AgentDead: "dead",
+}
+
+func printAgents(w io.Writer, agents []client.Agent, asJSON bool) error {
+	if asJSON {
+		for _, a := range agents {
+			if err := printJSON(w, agentJSON{a.URI, roleNames(a.Roles), agentStates[a.State], a.Added}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(agents) == 0 {
+		_, err := fmt.Fprintln(w, "no agents; add one with: communicator agents add URI")
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, a := range agents {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", agentStates[a.State], roleWords(a.Roles), a.URI)
+	}
+	return t.Flush()
+}
+
+func roleNames(r client.Roles) []string {
+	names := []string{}
+	if r&client.RoleSending != 0 {
+		names = append(names, "sending")
+	}
+	if r&client.RoleReceiving != 0 {
+		names = append(names, "receiving")
+	}
+	return names
+}
+
+func roleWords(r client.Roles) string { return strings.Join(roleNames(r), "+") }
+
+type contactJSON struct {
+	Name     string    `json:"name"`
+	State    string    `json:"state"`
+	Degraded bool      `json:"degraded"`
+	Created  time.Time `json:"created"`
+}
+
+func contactToJSON(c client.Contact) contactJSON {
+	return contactJSON{c.Name, c.State.String(), c.Degraded, c.Created}
+}
+
+func printContacts(w io.Writer, contacts []client.Contact, asJSON bool) error {
+	if asJSON {
+		for _, c := range contacts {
+			if err := printJSON(w, contactToJSON(c)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(contacts) == 0 {
+		_, err := fmt.Fprintln(w, "nobody yet; start with: communicator invite")
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range contacts {
+		note := ""
+		if c.Degraded {
+			note = "degraded"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", printable(c.Name), c.State, note)
+	}
+	return t.Flush()
+}
+
+type messageJSON struct {
+	ID       string     `json:"id"`
+	Contact  string     `json:"contact"`
+	Incoming bool       `json:"incoming"`
+	Sent     time.Time  `json:"sent"`
+	Received *time.Time `json:"received,omitempty"`
+	State    string     `json:"state"`
+	Text     string     `json:"text"`
+}
+
+func messageToJSON(m client.Message) messageJSON {
+	j := messageJSON{ID: m.ID.String(), Contact: m.Contact, Incoming: m.Incoming, Sent: m.Sent,
+		State: m.State.String(), Text: m.Text}
+	if !m.Received.IsZero() {
+		j.Received = &m.Received
+	}
+	return j
+}
+
+// printMessage writes a message as a person reads it.
+func printMessage(w io.Writer, m client.Message) error {
+	who, mark := "you", " ["+m.State.String()+"]"
+	if m.Incoming {
+		who, mark = printable(m.Contact), ""
+	}
+	_, err := fmt.Fprintf(w, "%s  %s%s: %s\n", m.Sent.Local().Format(time.DateTime), who, mark, printable(m.Text))
+	return err
+}
