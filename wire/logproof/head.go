@@ -25,10 +25,10 @@ type Head struct {
 }
 
 // Last is the newest sequence that the head covers.
-func (h *Head) Last() uint64 { return h.First + uint64(h.Count) - 1 }
+func (h Head) Last() uint64 { return h.First + uint64(h.Count) - 1 }
 
 // Hash is head_n, which the next head names and the signature covers.
-func (h *Head) Hash() [32]byte {
+func (h Head) Hash() [32]byte {
 	var fixed [20]byte
 	binary.BigEndian.PutUint64(fixed[0:], h.Number)
 	binary.BigEndian.PutUint64(fixed[8:], h.First)
@@ -42,11 +42,11 @@ func (h *Head) Sign(key ed25519.PrivateKey) {
 }
 
 // Verify reports whether the signature is by pub's key.
-func (h *Head) Verify(pub ed25519.PublicKey) bool {
+func (h Head) Verify(pub ed25519.PublicKey) bool {
 	return len(pub) == ed25519.PublicKeySize && ed25519.Verify(pub, h.signed(), h.Signature[:])
 }
 
-func (h *Head) signed() []byte {
+func (h Head) signed() []byte {
 	sum := h.Hash()
 	return append([]byte(labelHeadSignature), sum[:]...)
 }

@@ -1,0 +1,200 @@
+package eventlog_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"communicator/eventlog"
+	"communicator/internal/testenv"
+)
+
+// The kill tests run this binary again as a child that appends as fast as it can
+// and prints what was acknowledged. Lines on a pipe survive the child.
+const (
+	childDir   = "EVENTLOG_CHILD_DIR"
+	childPoint = "EVENTLOG_CHILD_POINT" // where it kills itself, or empty
+	childAfter = "EVENTLOG_CHILD_AFTER" // how many times it passes there before
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		appendForever(dir)
+	}
+	os.Exit(m.Run())
+}
+
+// The child's status when its log failed, or did not even open.
+const (
+	exitFailed   = 3
+	exitUnopened = 2
+)
+
+func appendForever(dir string) {
+	after, _ := strconv.ParseInt(os.Getenv(childAfter), 10, 64)
+	point := os.Getenv(childPoint)
+	var passed atomic.Int64
+	o := quiet()
+	o.Hook = func(at string) {
+		if at == point && passed.Add(1) > after {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
+	o.OnFail = func(err error) {
+		fmt.Fprintln(os.Stderr, "failed:", err)
+		os.Exit(exitFailed)
+	}
+	log, err := eventlog.Open(dir, o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitUnopened)
+	}
+	var mu sync.Mutex
+	for p := range 8 {
+		go func() {
+			for i := 0; ; i++ {
+				key := fmt.Sprintf("%d/%d/%d", os.Getpid(), p, i)
+				e := put(strconv.Itoa(p*10+i%10), "h", "body of "+key+strings.Repeat(".", i%7*150))
+				e.Key = []byte(key)
+				a, err := log.Append(context.Background(), e)
+				if err != nil {
+					select {} // OnFail ends the process
+				}
+				mu.Lock()
+				fmt.Fprintf(os.Stdout, "%d %s\n", a[0].Seq, key)
+				mu.Unlock()
+			}
+		}()
+	}
+	select {}
+}
+
+// child runs the appending process until it dies and returns what it acknowledged:
+// sequence by key.
+func child(t *testing.T, dir, point string, after int, kill time.Duration, wrap ...string) (map[string]uint64, error) {
+	t.Helper()
+	args := append(wrap, os.Args[0])
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), childDir+"="+dir, childPoint+"="+point, childAfter+"="+strconv.Itoa(after))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it wraps dies with it
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if kill > 0 {
+		timer := time.AfterFunc(kill, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+		defer timer.Stop()
+	}
+	acked := map[string]uint64{}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var seq uint64
+		var key string
+		if n, _ := fmt.Sscanf(lines.Text(), "%d %s", &seq, &key); n == 2 {
+			acked[key] = seq
+		}
+	}
+	err = cmd.Wait()
+	if s := stderr.String(); s != "" {
+		err = errors.Join(err, errors.New(s))
+	}
+	return acked, err
+}
+
+// survived opens the log after a death and checks that every acknowledged event is
+// there once, as it was.
+func survived(t *testing.T, dir string, acked map[string]uint64) {
+	t.Helper()
+	begin := time.Now()
+	log, err := eventlog.Open(dir, quiet())
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	defer func() {
+		if err := log.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}()
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("opening took %v", took)
+	}
+	if s := log.State(); s.Health != eventlog.Healthy {
+		t.Fatalf("state is %+v", s)
+	}
+	for key, seq := range acked {
+		body, err := log.Body(seq)
+		if errors.Is(err, eventlog.ErrErased) {
+			continue
+		}
+		if err != nil || !strings.HasPrefix(string(body), "body of "+key) {
+			t.Fatalf("acknowledged %d is %.40q: %v", seq, body, err)
+		}
+	}
+	check(t, log)
+}
+
+func TestKilledAnywhere(t *testing.T) {
+	points := []string{"queued", "before-commit", "after-commit", "after-head", "before-ack", "", ""}
+	dir := t.TempDir()
+	all := map[string]uint64{}
+	bySeq := map[uint64]string{}
+	for i := range testenv.Times(10, 200) {
+		point := points[i%len(points)]
+		acked, _ := child(t, dir, point, 5+rand.IntN(60), time.Duration(100+rand.IntN(400))*time.Millisecond)
+		for key, seq := range acked {
+			if other, taken := bySeq[seq]; taken {
+				t.Fatalf("%s and %s were both acknowledged as %d", other, key, seq)
+			}
+			all[key], bySeq[seq] = seq, key
+		}
+		survived(t, dir, acked)
+		if t.Failed() {
+			t.Fatalf("after kill %d at %q", i, point)
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("no child acknowledged anything")
+	}
+	survived(t, dir, all)
+}
+
+// TestSyncFails has the kernel answer a sync with an error: nothing may be
+// acknowledged after it, and the process ends with the reason.
+func TestSyncFails(t *testing.T) {
+	strace := testenv.Tool(t, "strace")
+	for i := range testenv.Times(3, 50) {
+		// strace counts the calls of each thread. The store syncs with msync, the
+		// head file with fsync once a second.
+		call, when := "msync", 1+i*3%50
+		if i%3 == 2 {
+			call, when = "fsync", 1
+		}
+		dir := t.TempDir()
+		if log, err := eventlog.Open(dir, quiet()); err != nil || log.Close() != nil {
+			t.Fatalf("open: %v", err)
+		}
+		acked, err := child(t, dir, "", 0, 10*time.Second, strace, "-f", "-o", "/dev/null",
+			"-e", "trace="+call, "-e", fmt.Sprintf("inject=%s:error=EIO:when=%d+", call, when), "--")
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != exitFailed && exit.ExitCode() != exitUnopened {
+			t.Errorf("%s from the %dth on: the process ended with %v", call, when, err)
+		}
+		survived(t, dir, acked)
+	}
+}

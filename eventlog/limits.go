@@ -1,0 +1,57 @@
+package eventlog
+
+import (
+	"time"
+
+	"communicator/wire"
+	"communicator/wire/logproof"
+)
+
+// Sizes of an event's parts, in bytes. Larger events are refused with [ErrTooLarge].
+const (
+	MaxStream = logproof.MaxStream
+	MaxHeader = logproof.MaxHeader
+	MaxKey    = 48
+	// MaxBody is a put's payload with everything that a role stores beside it.
+	MaxBody = wire.MaxFrame + 4<<10
+	// MaxEvents is how many events one append or decision may make, and MaxRows how
+	// many rows they may change: they must fit one transaction of the store.
+	MaxEvents = 2048
+	MaxRows   = batchRows
+)
+
+// TimeGrain is what event times are rounded down to.
+const TimeGrain = logproof.TimeGrain
+
+// A batch is one transaction of the store. Badger refuses more than 15 % of a
+// memtable: 1.2 MiB and 13,000 rows with memtables of 8 MiB. Values that go to
+// the value log count as pointers.
+const (
+	batchRows   = 10_000
+	batchInline = 1_000_000 // bytes of rows kept in the tree of tables
+	batchBytes  = 8 << 20   // bytes altogether, so that no batch takes long
+
+	inlineLimit = 512 // values from here on go to the value log
+	rowOverhead = 24  // what a row counts beyond its key and value
+)
+
+// checkpointEvery is the number of events after which a signed anchor lets a
+// start verify only what follows it.
+const checkpointEvery = 1 << 16
+
+// snapshotChunk is the size of a snapshot's chunks, in bytes.
+const snapshotChunk = 64 << 10
+
+// queueLength is how many requests wait for the writer before callers block.
+const queueLength = 4096
+
+// Defaults of [Options].
+const (
+	defaultMinFree        = 512 << 20
+	defaultMinFreePercent = 10
+	defaultBallast        = 64 << 20
+	defaultDiskEvery      = time.Second
+	defaultHeadEvery      = time.Second
+	defaultScrubEvery     = time.Second
+	scrubRecords          = 256 // records verified at each step of the scrub
+)

@@ -1,0 +1,68 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+
+	"communicator/wire/logproof"
+)
+
+// Verify reads everything that is stored and lists what is damaged; the error is
+// for what kept it from looking. Damage makes the log read-only.
+func (l *eventLog) Verify(ctx context.Context) (Report, error) {
+	var report Report
+	err := l.view(func(snap snapshot) error {
+		c, err := l.beginning(snap)
+		if err != nil {
+			return err
+		}
+		report.First = c.at.seq + 1
+		err = c.walk(snap, func(b *batchRow) error {
+			report.Batches++
+			l.verifyBodies(snap, b, &report)
+			if !c.signed(&b.head) {
+				report.Damage = append(report.Damage, c.broken(b.head.Last(), "a head not signed by this node", nil))
+			}
+			return ctx.Err()
+		})
+		report.Last = c.at.seq
+		if err == nil && c.sums.bodies != report.Bodies && c.head.Number > 0 {
+			err = &DamageError{Part: "store", Reason: "the count of stored bodies does not hold"}
+		}
+		return err
+	})
+	if err == nil {
+		if err = l.eng.check(ctx); err != nil && ctx.Err() == nil {
+			err = &DamageError{Part: "store", Reason: "a table's checksum does not match", Err: err}
+		}
+	}
+	var damage *DamageError
+	if errors.As(err, &damage) {
+		report.Damage, err = append(report.Damage, damage), nil
+	}
+	for _, d := range report.Damage {
+		_ = l.notice(d)
+	}
+	return report, err
+}
+
+func (l *eventLog) verifyBodies(snap snapshot, b *batchRow, report *Report) {
+	for i, encoded := range b.records {
+		r, err := logproof.ParseRecord(encoded)
+		if err != nil || r.BodyLen == 0 {
+			continue
+		}
+		switch _, err := l.bodyIn(snap, b.head.First+uint64(i)); {
+		case err == nil:
+			report.Bodies++
+			report.BodyBytes += uint64(r.BodyLen)
+		case errors.Is(err, ErrErased):
+			report.Erased++
+		default:
+			var damage *DamageError
+			if errors.As(err, &damage) {
+				report.Damage = append(report.Damage, damage)
+			}
+		}
+	}
+}
