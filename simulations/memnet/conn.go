@@ -1,0 +1,188 @@
+package memnet
+
+import (
+	"context"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/transport"
+	ma "github.com/multiformats/go-multiaddr"
+)
+
+// conn is one end of a connection.
+type conn struct {
+	link *link
+	side int // index in link.ends
+
+	t                 *Transport
+	localID, remoteID peer.ID
+	remoteKey         crypto.PubKey
+	local, remote     ma.Multiaddr
+	scope             network.ConnManagementScope
+
+	accept chan *stream
+	done   chan struct{} // closed with the connection
+
+	mu      sync.Mutex // guards what follows
+	streams map[uint64]*stream
+	nextID  uint64 // odd for the end that dialled, even for the other
+	closed  bool
+	cause   error // why it closed, for calls on it
+}
+
+var _ transport.CapableConn = (*conn)(nil)
+
+func newConn(l *link, side int, here, there *Transport, local, remote ma.Multiaddr, scope network.ConnManagementScope) *conn {
+	return &conn{
+		link: l, side: side, t: here, localID: here.id, remoteID: there.id, remoteKey: there.key,
+		local: local, remote: remote, scope: scope,
+		accept: make(chan *stream, acceptBacklog), done: make(chan struct{}),
+		streams: make(map[uint64]*stream), nextID: uint64(side) + 1,
+	}
+}
+
+func (c *conn) peerEnd() *conn { return c.link.ends[1-c.side] }
+
+// send puts a frame on the wire; deliver runs at the other end.
+func (c *conn) send(size int, deliver func(there *conn)) {
+	there := c.peerEnd()
+	c.link.send(1-c.side, size, func() { deliver(there) })
+}
+
+// OpenStream begins a stream; the other end hears of it with the first frame's
+// delay, and the caller does not wait for that.
+func (c *conn) OpenStream(context.Context) (network.MuxedStream, error) {
+	c.mu.Lock()
+	if c.closed {
+		defer c.mu.Unlock()
+		return nil, c.cause
+	}
+	s := newStream(c, c.nextID)
+	c.nextID += 2
+	c.streams[s.id] = s
+	c.mu.Unlock()
+	c.send(0, func(there *conn) { there.opened(s.id) })
+	return s, nil
+}
+
+// opened handles the other end's OpenStream.
+func (c *conn) opened(id uint64) {
+	s := newStream(c, id)
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.streams[id] = s
+	c.mu.Unlock()
+	select {
+	case c.accept <- s:
+	default:
+		_ = s.ResetWithError(network.StreamResourceLimitExceeded)
+	}
+}
+
+// AcceptStream waits for the other end to begin a stream.
+func (c *conn) AcceptStream() (network.MuxedStream, error) {
+	select {
+	case s := <-c.accept:
+		return s, nil
+	case <-c.done:
+		return nil, c.closeCause()
+	}
+}
+
+// stream returns the stream with the number, or nil if it has gone.
+func (c *conn) stream(id uint64) *stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.streams[id]
+}
+
+func (c *conn) forget(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.streams, id)
+}
+
+func (c *conn) closeCause() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// Close closes the connection; frames already sent arrive before the other end
+// hears of it.
+func (c *conn) Close() error { return c.CloseWithError(network.ConnNoError) }
+
+// CloseWithError is [conn.Close] with a code for the other end.
+func (c *conn) CloseWithError(code network.ConnErrorCode) error {
+	if !c.reset(false, code) {
+		return nil
+	}
+	c.link.net.observe(Hung, c.link.num, c.localID, c.remoteID, frameOverhead)
+	c.send(0, func(there *conn) { there.reset(true, code) })
+	c.link.hangUp()
+	return nil
+}
+
+// reset ends the connection at this end, and says whether it was open.
+func (c *conn) reset(byRemote bool, code network.ConnErrorCode) bool {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return false
+	}
+	c.closed = true
+	c.cause = &network.ConnError{Remote: byRemote, ErrorCode: code}
+	streams := c.streams
+	c.streams = map[uint64]*stream{}
+	close(c.done)
+	c.mu.Unlock()
+	for _, s := range streams {
+		s.fail(c.cause)
+	}
+	c.scope.Done()
+	if byRemote {
+		c.link.hangUp()
+	}
+	return true
+}
+
+// IsClosed says whether the connection has ended at this end.
+func (c *conn) IsClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// As finds nothing below this type.
+func (c *conn) As(any) bool { return false }
+
+// LocalPeer is this end's identity.
+func (c *conn) LocalPeer() peer.ID { return c.localID }
+
+// RemotePeer is the other end's identity.
+func (c *conn) RemotePeer() peer.ID { return c.remoteID }
+
+// RemotePublicKey is the other end's key.
+func (c *conn) RemotePublicKey() crypto.PubKey { return c.remoteKey }
+
+// ConnState claims what TCP with TLS and yamux would report.
+func (c *conn) ConnState() network.ConnectionState {
+	return network.ConnectionState{StreamMultiplexer: "/yamux/1.0.0", Security: "/tls/1.0.0", Transport: "tcp"}
+}
+
+// LocalMultiaddr is this end's address.
+func (c *conn) LocalMultiaddr() ma.Multiaddr { return c.local }
+
+// RemoteMultiaddr is the other end's address.
+func (c *conn) RemoteMultiaddr() ma.Multiaddr { return c.remote }
+
+// Scope is the connection's account in the host's resource manager.
+func (c *conn) Scope() network.ConnScope { return c.scope }
+
+// Transport is the host's transport.
+func (c *conn) Transport() transport.Transport { return c.t }
