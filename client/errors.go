@@ -1,0 +1,104 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+
+	"communicator/client/invite"
+	"communicator/client/store"
+	"communicator/client/transport"
+	"communicator/particle"
+	"communicator/wire"
+)
+
+// Errors that a caller can tell apart with errors.Is and errors.As. None of them
+// carries an address, a key or a message's text. A request that an agent refused is a
+// [*wire.StatusError].
+var (
+	// ErrNoSuchContact: nobody is known under that name.
+	ErrNoSuchContact = errors.New("client: no such contact")
+	// ErrContactExists: the name is taken.
+	ErrContactExists = errors.New("client: a contact has that name already")
+	// ErrBadName: a name is 1 to 128 bytes of printable UTF-8.
+	ErrBadName = errors.New("client: not a usable name")
+	// ErrNoSuchAgent: no agent with that URI was added.
+	ErrNoSuchAgent = errors.New("client: no such agent")
+	// ErrAgentExists: that agent was added before.
+	ErrAgentExists = errors.New("client: agent was added already")
+	// ErrAgentInUse: mailboxes or messages under way still need the agent; it is left
+	// draining, and a later pass removes it.
+	ErrAgentInUse = errors.New("client: agent is still needed; it is being left")
+	// ErrNoAgents: no usable agent of the needed role; add one with AddAgent.
+	ErrNoAgents = errors.New("client: no agent for this; add one first")
+	// ErrBadLink: not an invitation.
+	ErrBadLink = invite.ErrBadLink
+	// ErrInvitationUsed: the invitation was accepted before, taken back, or has expired.
+	ErrInvitationUsed = errors.New("client: invitation was used, taken back or has expired")
+	// ErrOwnInvitation: the invitation was made by this profile.
+	ErrOwnInvitation = errors.New("client: invitation is your own")
+	// ErrStillClosing: the contact is revoked, but not all of its mailboxes could be
+	// closed at their agents yet; a later pass of Receive goes on with it.
+	ErrStillClosing = errors.New("client: contact's mailboxes are still being closed")
+	// ErrRevoked: this side has taken its addresses back; the contact is over.
+	ErrRevoked = errors.New("client: contact was revoked")
+	// ErrNeedsReset: the session must be re-established before sending; a pass of
+	// Receive does so as soon as the other side can be reached.
+	ErrNeedsReset = errors.New("client: conversation has to be re-established first")
+	// ErrUnanswered: too many messages without an answer; the next message of the other
+	// side lifts it.
+	ErrUnanswered = particle.ErrUnanswered
+	// ErrDeliveryFailed: the wait of a Send ended because the message cannot be delivered.
+	ErrDeliveryFailed = errors.New("client: message cannot be delivered")
+	// ErrNoRoute: our sending agents decline to deliver to the other side's receiving
+	// agents, such as an agent to itself. The message stays queued; add another agent.
+	ErrNoRoute = errors.New("client: no agent of yours delivers to the other side's agents; add another agent")
+	// ErrWrongPassphrase: the passphrase does not open the profile or the export.
+	ErrWrongPassphrase = store.ErrWrongPassphrase
+	// ErrNoProfile: there is no profile at the path.
+	ErrNoProfile = errors.New("client: no profile there")
+	// ErrProfileExists: there is something at the path already.
+	ErrProfileExists = errors.New("client: something is there already")
+	// ErrClosed: the client was closed.
+	ErrClosed = store.ErrClosed
+	// ErrDescriptor: an agent's service descriptor is not the one that its address pins.
+	ErrDescriptor = errors.New("client: service descriptor does not match the address")
+)
+
+// ErrTooLong is returned by Send for a text over the limit; nothing was stored.
+type ErrTooLong struct {
+	Length int // of the text, in bytes
+	Limit  int // in bytes: particle.MaxText
+}
+
+func (e *ErrTooLong) Error() string {
+	return fmt.Sprintf("client: text of %d bytes is over the limit of %d", e.Length, e.Limit)
+}
+
+// retryable says whether the same request may succeed later: anything but an agent's
+// definite refusal.
+func retryable(err error) bool {
+	var status *wire.StatusError
+	return !errors.As(err, &status) || status.Status.Retryable()
+}
+
+// contactError turns the store's errors about a contact into this package's.
+func contactError(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return ErrNoSuchContact
+	case errors.Is(err, store.ErrExists):
+		return ErrContactExists
+	case errors.Is(err, store.ErrInvalid):
+		return ErrBadName
+	}
+	return err
+}
+
+// agentsFault says whether an error is an agent's or the network's, and not this
+// process's or its profile's.
+func agentsFault(err error) bool {
+	var status *wire.StatusError
+	var gone *transport.UnreachableError
+	return errors.As(err, &status) || errors.As(err, &gone) || errors.Is(err, transport.ErrProtocol) ||
+		errors.Is(err, transport.ErrWork) || errors.Is(err, ErrDescriptor)
+}

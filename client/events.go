@@ -1,0 +1,101 @@
+package client
+
+import "time"
+
+// Event is something that happened; Receive returns events and Follow hands them over
+// one by one. The kinds are the structs below, passed by value.
+type Event interface{ isEvent() }
+
+// MessageReceived is a message from a contact, new in the history.
+type MessageReceived struct{ Message Message }
+
+// DeliveryChanged says that a message of ours came further, or ended.
+type DeliveryChanged struct {
+	Contact string
+	ID      MessageID
+	State   MessageState
+	Receipt []byte // with Submitted and Stored
+}
+
+// ContactAdded says that somebody accepted an invitation of ours, or answered the first
+// message of one that we accepted: both sides have a session now.
+type ContactAdded struct{ Contact Contact }
+
+// AddressesRotated says that addresses were replaced.
+type AddressesRotated struct {
+	Contact string
+	Ours    bool   // we offered new addresses; otherwise the peer did
+	Number  uint64 // of the address set
+}
+
+// AlarmKind says what an [Alarm] is about.
+type AlarmKind uint8
+
+const (
+	// AlarmFork: two different ciphertexts claim one place in a conversation: the
+	// peer's state is used on two devices, or was stolen.
+	AlarmFork AlarmKind = iota + 1
+	// AlarmInvitationReused: a second handshake came for an invitation that was used.
+	AlarmInvitationReused
+	// AlarmAgentDescriptor: an agent showed a descriptor that contradicts its address.
+	AlarmAgentDescriptor
+	// AlarmReset: the peer re-established the conversation; verify again.
+	AlarmReset
+)
+
+var alarmText = [...]string{
+	AlarmFork:             "two devices use the other side's conversation, or it was stolen",
+	AlarmInvitationReused: "an invitation was used a second time",
+	AlarmAgentDescriptor:  "an agent's descriptor contradicts its address",
+	AlarmReset:            "the other side re-established the conversation: verify again",
+}
+
+func (k AlarmKind) String() string {
+	if int(k) < len(alarmText) {
+		return alarmText[k]
+	}
+	return "unknown alarm"
+}
+
+// Alarm is something that a person should look at.
+type Alarm struct {
+	Contact string // empty if it concerns nobody known
+	Kind    AlarmKind
+}
+
+// DegradedChanged says that a relationship lost, or regained, what keeps it alive when
+// an agent dies.
+type DegradedChanged struct {
+	Contact  string
+	Degraded bool
+	Reason   string
+}
+
+// NeedsReset says that a conversation cannot go on with its old keys: the profile came
+// out of an export. It is re-established as soon as possible.
+type NeedsReset struct{ Contact string }
+
+// Undecryptable says that a delivery could not be read. It was put into quarantine and
+// acknowledged; the conversation goes on.
+type Undecryptable struct {
+	Contact string // empty if nobody can be named
+	Reason  string
+	At      time.Time
+}
+
+// AgentTrouble says that one of our own agents could not be used, once for each change.
+type AgentTrouble struct {
+	URI  string
+	Err  error // nil: it works again
+	Step string
+}
+
+func (MessageReceived) isEvent()  {}
+func (DeliveryChanged) isEvent()  {}
+func (ContactAdded) isEvent()     {}
+func (AddressesRotated) isEvent() {}
+func (Alarm) isEvent()            {}
+func (DegradedChanged) isEvent()  {}
+func (NeedsReset) isEvent()       {}
+func (Undecryptable) isEvent()    {}
+func (AgentTrouble) isEvent()     {}

@@ -1,0 +1,302 @@
+package client
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"time"
+
+	"communicator/client/store"
+	"communicator/client/transport"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Follow stays connected: it watches every mailbox, so that messages arrive at once,
+// sends what is queued by whatever process, and does the upkeep. It calls fn with each
+// event, one at a time, until ctx ends, and then returns nil. A message is marked as
+// read after fn has returned. Any other error is the profile's.
+//
+// With more relationships than connections may be open, mailboxes take turns.
+func (c *Client) Follow(ctx context.Context, fn func(Event)) error {
+	l := c.events.listen()
+	defer l.close()
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.followOutbox(gctx) })
+	g.Go(func() error { return c.followUpkeep(gctx) })
+	g.Go(func() error { return c.followMailboxes(gctx) })
+	g.Go(func() error { return c.followEvents(gctx, l, fn) })
+	err := g.Wait()
+	c.pool.CloseIdle()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// followEvents is the only goroutine that calls fn.
+func (c *Client) followEvents(ctx context.Context, l *listener, fn func(Event)) error {
+	changed := make(chan struct{}, 1)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		for generation := uint64(0); ; {
+			var err error
+			if generation, err = c.st.Changed(gctx, generation); err != nil {
+				return err
+			}
+			signal(changed)
+		}
+	})
+	g.Go(func() error {
+		for {
+			for _, e := range l.drain() {
+				fn(e)
+			}
+			messages, last, err := c.unread(gctx)
+			if err != nil {
+				return err
+			}
+			for _, m := range messages {
+				fn(m)
+			}
+			if len(messages) > 0 {
+				if err := c.markRead(gctx, last); err != nil {
+					return err
+				}
+			}
+			select {
+			case <-l.ready:
+			case <-changed:
+			case <-gctx.Done():
+				return context.Cause(gctx)
+			}
+		}
+	})
+	return g.Wait()
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// followOutbox pushes each contact's outbox in a goroutine of its own, which begins with
+// the first message and then goes on whenever something is due or has changed.
+func (c *Client) followOutbox(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	started := map[store.ID]bool{}
+	g.Go(func() error {
+		for generation := uint64(0); ; {
+			contacts, err := c.waiting(gctx)
+			if err != nil {
+				return err
+			}
+			for _, id := range contacts {
+				if !started[id] {
+					started[id] = true
+					g.Go(func() error { return c.followContact(gctx, id) })
+				}
+			}
+			if generation, err = c.pause(gctx, generation, c.now().Add(upkeepEvery)); err != nil {
+				return err
+			}
+		}
+	})
+	return g.Wait()
+}
+
+func (c *Client) followContact(ctx context.Context, id store.ID) error {
+	for generation := uint64(0); ; {
+		p, err := c.push(ctx, id, true)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // the contact was removed
+		}
+		if err != nil {
+			return err
+		}
+		if generation, err = c.pause(ctx, generation, p.wake); err != nil {
+			return err
+		}
+	}
+}
+
+// followUpkeep does the upkeep when something has changed or is due.
+func (c *Client) followUpkeep(ctx context.Context) error {
+	for generation := uint64(0); ; {
+		wake, err := c.upkeep(ctx)
+		if err != nil {
+			return err
+		}
+		if generation, err = c.pause(ctx, generation, wake); err != nil {
+			return err
+		}
+	}
+}
+
+// followMailboxes keeps a watcher for each relationship at each agent, and starts it
+// anew when its mailboxes have changed.
+func (c *Client) followMailboxes(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	type watcher struct {
+		mailboxes string
+		stop      context.CancelFunc
+	}
+	type place struct {
+		relationship store.ID
+		agent        store.AgentID
+	}
+	running := map[place]watcher{}
+	g.Go(func() error {
+		for generation := uint64(0); ; {
+			groups, err := c.groups(gctx)
+			if err != nil {
+				return err
+			}
+			wanted := map[place]bool{}
+			for _, gr := range groups {
+				at := place{gr.relationship, gr.agent.ID}
+				wanted[at] = true
+				which := gr.fingerprint()
+				if running[at].mailboxes == which {
+					continue
+				}
+				if old := running[at].stop; old != nil {
+					old()
+				}
+				wctx, stop := context.WithCancel(gctx)
+				running[at] = watcher{which, stop}
+				g.Go(func() error { return c.watch(wctx, gctx, gr) })
+			}
+			for at, w := range running {
+				if !wanted[at] {
+					w.stop()
+					delete(running, at)
+				}
+			}
+			if generation, err = c.pause(gctx, generation, c.now().Add(upkeepEvery)); err != nil {
+				return err
+			}
+		}
+	})
+	return g.Wait()
+}
+
+// fingerprint tells one set of mailboxes from another.
+func (g group) fingerprint() string {
+	b := make([]byte, 0, len(g.mailboxes)*len(store.MailboxKey{}))
+	for _, m := range g.mailboxes {
+		b = append(b, m.ID[:]...)
+	}
+	return string(b)
+}
+
+// watch watches one group until ctx, its own, ends; whole is Follow's.
+func (c *Client) watch(ctx, whole context.Context, g group) error {
+	for failures := uint64(0); ctx.Err() == nil; {
+		err := c.watchTurn(ctx, g)
+		if whole.Err() != nil {
+			return context.Cause(whole)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !agentsFault(err) {
+			return err
+		}
+		if err == nil {
+			failures = 0 // it has yielded: queue again at once
+			continue
+		}
+		c.opts.Logger.Debug("watch ended", "err", err)
+		timer := time.NewTimer(c.opts.Route.Backoff(failures, c.rnd))
+		failures++
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+// watchTurn holds a connection and watches the group's mailboxes over it, until the
+// connection is needed elsewhere.
+func (c *Client) watchTurn(ctx context.Context, g group) error {
+	l, err := c.pool.Take(ctx, c.key(g.relationship, g.agent), g.agent.target(), true)
+	if err != nil {
+		return err
+	}
+	defer l.Release()
+	turn, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	eg, tctx := errgroup.WithContext(turn)
+	for _, m := range g.mailboxes {
+		eg.Go(func() error { return c.watchOne(tctx, l, g.agent, m) })
+	}
+	eg.Go(func() error { return c.watchSlot(tctx, l) })
+	err = eg.Wait()
+	if errors.Is(err, errYield) {
+		return nil
+	}
+	c.noteHealth(g.agent, err)
+	return err
+}
+
+// errYield ends a watcher's turn.
+var errYield = errors.New("client: connection needed elsewhere")
+
+// watchSlot ends a turn when the connection is needed, or when others wait and the turn
+// has lasted long enough.
+func (c *Client) watchSlot(ctx context.Context, l *transport.Lease) error {
+	t := time.NewTicker(c.slice)
+	defer t.Stop()
+	for {
+		select {
+		case <-l.Yield():
+			return errYield
+		case <-t.C:
+			if c.pool.Crowded() {
+				return errYield
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (c *Client) watchOne(ctx context.Context, l *transport.Lease, a ownAgent, m store.Mailbox) error {
+	owner := ed25519.NewKeyFromSeed(m.Seed[:])
+	cursor, err := c.cursor(ctx, m)
+	if err != nil {
+		return err
+	}
+	each := func(d transport.Delivery) error {
+		if err := c.takeIn(ctx, m.ID, d); err != nil {
+			return err
+		}
+		return c.acknowledge(ctx, l, m, []uint64{d.Position})
+	}
+	caughtUp := func() { c.noteHealth(a, nil) }
+	draining := func() {
+		if err := c.noteDraining(ctx, a); err != nil {
+			c.opts.Logger.Debug("agent's leaving not noted", "err", err)
+		}
+	}
+	return l.Watch(ctx, owner, cursor, each, caughtUp, draining)
+}
+
+// cursor reads how far a mailbox has been acknowledged by now.
+func (c *Client) cursor(ctx context.Context, m store.Mailbox) (uint64, error) {
+	at := m.Cursor
+	err := c.st.View(ctx, func(tx *store.Tx) error {
+		row, err := tx.Mailbox(m.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		at = row.Cursor
+		return err
+	})
+	return at, err
+}

@@ -1,0 +1,148 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// conn is one SQLite connection with its prepared statements. Whoever took it
+// from the store's channels is its only user.
+type conn struct {
+	db    *sqlite3.Conn
+	stmts map[string]*sqlite3.Stmt
+}
+
+// connPragmas apply to every connection. Without the VFS's promise of
+// power-safe overwrites, synchronous=FULL also pads each commit to a whole
+// block, so that a torn block of a later commit cannot reach an earlier one.
+var connPragmas = fmt.Sprintf(`
+	PRAGMA temp_store = memory;
+	PRAGMA secure_delete = ON;
+	PRAGMA foreign_keys = ON;
+	PRAGMA synchronous = FULL;
+	PRAGMA trusted_schema = OFF;
+	PRAGMA cell_size_check = ON;
+	PRAGMA journal_size_limit = 0;
+	PRAGMA wal_autocheckpoint = %d;`, checkpointPages)
+
+// fileURI names a profile's file for SQLite. modeof gives the WAL the
+// permissions of the file.
+func fileURI(path string, key fileKey, withKey bool) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	q := url.Values{"vfs": {vfsName}, "modeof": {abs}}
+	if withKey {
+		q.Set("hexkey", hex.EncodeToString(key.expand(labelDatabase)))
+	}
+	u := url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}
+	return u.String(), nil
+}
+
+// openConn opens an existing profile file, whose header has been written.
+func openConn(path string, key fileKey, busy time.Duration) (*conn, error) {
+	uri, err := fileURI(path, key, false)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqlite3.OpenFlags(uri, sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
+	if err != nil {
+		return nil, mapError(context.Background(), err)
+	}
+	c := &conn{db: db, stmts: map[string]*sqlite3.Stmt{}}
+	err = db.BusyHandler(waitBusy(busy))
+	if err == nil {
+		err = db.Exec(`PRAGMA hexkey = '` + hex.EncodeToString(key.expand(labelDatabase)) + `'`)
+	}
+	if err == nil {
+		err = db.Exec(connPragmas)
+	}
+	if err != nil {
+		db.Close()
+		return nil, mapError(context.Background(), err)
+	}
+	return c, nil
+}
+
+// waitBusy waits in steps while another process holds a lock, at most limit.
+// SQLite counts from zero for each lock that it waits for.
+func waitBusy(limit time.Duration) func(context.Context, int) bool {
+	return func(ctx context.Context, count int) bool {
+		if time.Duration(count)*busyStep >= limit {
+			return false
+		}
+		// The first steps are short: most transactions last a millisecond.
+		t := time.NewTimer(min(busyStep, time.Millisecond<<min(count, 10)))
+		defer t.Stop()
+		select {
+		case <-t.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// prepare returns the connection's statement for sql, ready to be bound.
+func (c *conn) prepare(sql string) (*sqlite3.Stmt, error) {
+	if st, ok := c.stmts[sql]; ok {
+		return st, nil
+	}
+	st, tail, err := c.db.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+	if err != nil {
+		return nil, err
+	}
+	if st == nil || tail != "" {
+		return nil, fmt.Errorf("%w: not one statement", ErrInvalid)
+	}
+	c.stmts[sql] = st
+	return st, nil
+}
+
+// pragmaInt reads a pragma that returns one integer.
+func (c *conn) pragmaInt(name string) (int64, error) {
+	st, err := c.prepare("PRAGMA " + name)
+	if err != nil {
+		return 0, err
+	}
+	var v int64
+	if st.Step() {
+		v = st.ColumnInt64(0)
+	}
+	return v, st.Reset()
+}
+
+// useWAL switches the file to a write-ahead log, which its header remembers.
+func (c *conn) useWAL() error {
+	st, err := c.prepare("PRAGMA journal_mode = WAL")
+	if err != nil {
+		return err
+	}
+	mode := ""
+	if st.Step() {
+		mode = st.ColumnText(0)
+	}
+	if err := st.Reset(); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("%w: no write-ahead log (journal mode %q)", ErrInvalid, mode)
+	}
+	return nil
+}
+
+func (c *conn) close() error {
+	var errs []error
+	for _, st := range c.stmts {
+		errs = append(errs, st.Close())
+	}
+	return errors.Join(append(errs, c.db.Close())...)
+}

@@ -1,0 +1,27 @@
+package transport
+
+import "time"
+
+const (
+	// DefaultMaxOpen is how many connections are open at once.
+	DefaultMaxOpen = 4
+	// DialTimeout bounds reaching an agent and the secure handshake.
+	DialTimeout = 10 * time.Second
+	// CallTimeout bounds one request and its answer.
+	CallTimeout = 20 * time.Second
+	// MaxWait is the longest that FetchOutcomes lets an agent wait.
+	MaxWait = 60 * time.Second
+
+	// MaxHandles is how many outcomes one request fetches or acknowledges.
+	MaxHandles = 64
+	// MaxCollect is how many deliveries one page brings.
+	MaxCollect = 64
+	// MaxAcks is how many deliveries one request acknowledges.
+	MaxAcks = 256
+	// maxLinks is how many steps a descriptor's chain may have.
+	maxLinks = 4096
+	// maxWorkBits is the hardest proof of work that is looked for: a second or two.
+	maxWorkBits = 26
+
+	inFlight = 64 // requests on one stream
+)
