@@ -9,10 +9,10 @@ func (l *eventLog) commitLoop() {
 		if err != nil {
 			err = l.fail(err)
 		}
-		l.idle <- err // first: the next batch may start while this one is answered
 		for _, r := range b.waiting {
 			r.finish(err)
 		}
+		l.idle <- err
 	}
 }
 

@@ -42,6 +42,10 @@ const checkpointEvery = 1 << 16
 // snapshotChunk is the size of a snapshot's chunks, in bytes.
 const snapshotChunk = 64 << 10
 
+// maxYields bounds how often the writer gives way between two commits while
+// requests keep coming.
+const maxYields = 8
+
 // queueLength is how many requests wait for the writer before callers block.
 const queueLength = 4096
 

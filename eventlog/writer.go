@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"runtime"
 	"time"
 
 	"communicator/wire/logproof"
@@ -38,6 +39,7 @@ func (w *writer) run() {
 			w.drain()
 		case err := <-w.l.idle:
 			w.landed(err)
+			w.gather()
 		case <-w.l.closing:
 			w.drain()
 			w.flush()
@@ -47,6 +49,19 @@ func (w *writer) run() {
 		if w.inflight == nil && len(w.pending.waiting) > 0 {
 			w.dispatch()
 		}
+	}
+}
+
+// gather lets those who were just answered queue their next requests, so that they
+// share the next sync with those who queued during the last one instead of taking
+// turns with them. It gives way to goroutines that can run and never waits.
+func (w *writer) gather() {
+	for range maxYields {
+		runtime.Gosched()
+		if len(w.l.queue) == 0 {
+			return
+		}
+		w.drain()
 	}
 }
 

@@ -24,6 +24,12 @@ const (
 	confirmedAround = maxClockJump
 )
 
+// How long opening a directory waits for another process to let go of it.
+const (
+	lockPatience = 2 * time.Second
+	lockEvery    = 50 * time.Millisecond
+)
+
 // Of streams that the node opens or serves by itself.
 const (
 	dialTimeout       = 30 * time.Second

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,6 +41,26 @@ func takeLock(dir string) (*lock, error) {
 		_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())
 	}
 	return &lock{f}, nil
+}
+
+// waitLock takes the lock, and waits a moment for a holder that is about to let go: a
+// command that looks at the directory of a stopped node, or a node that is stopping.
+func waitLock(ctx context.Context, dir string) (*lock, error) {
+	ctx, stop := context.WithTimeout(ctx, lockPatience)
+	defer stop()
+	again := time.NewTicker(lockEvery)
+	defer again.Stop()
+	for {
+		l, err := takeLock(dir)
+		if !errors.Is(err, ErrLocked) {
+			return l, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 func (l *lock) release() error {

@@ -156,7 +156,7 @@ func (n *Node) openDir() error {
 		if n.settings, err = n.readConfig(); err != nil {
 			return err
 		}
-		if n.lock, err = takeLock(dir); err != nil {
+		if n.lock, err = waitLock(n.ctx, dir); err != nil {
 			return err
 		}
 		if n.key, err = readRootKey(filepath.Join(dir, keysName, rootKeyName)); err != nil {

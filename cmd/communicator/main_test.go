@@ -39,7 +39,6 @@ func TestScripts(t *testing.T) {
 			"status":  scriptStatus,
 			"until":   scriptUntil,
 			"capture": scriptCapture,
-			"noadmin": scriptNoAdmin,
 			"waitfor": scriptWaitFor,
 		},
 	})
@@ -112,16 +111,6 @@ func scriptWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scriptNoAdmin takes the loopback port, which two nodes would share, out of a
-// configuration: noadmin FILE.
-func scriptNoAdmin(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: noadmin FILE")
-	}
-	changed := strings.Replace(ts.ReadFile(args[0]), `listen = "127.0.0.1:9464"`, `listen = ""`, 1)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(changed), 0o600))
-}
-
 // TestInterruptEndsCleanly checks that a running command ends when its context does.
 func TestInterruptEndsCleanly(t *testing.T) {
 	dir := t.TempDir() + "/node"
@@ -130,7 +119,7 @@ func TestInterruptEndsCleanly(t *testing.T) {
 		t.Fatal(err)
 	}
 	listen := fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port)
-	if status := run(t.Context(), []string{"node", "init", "--data", dir, "--listen", listen, "--allow-private"}); status != 0 {
+	if status := run(t.Context(), []string{"node", "init", "--data", dir, "--listen", listen, "--allow-private", "--admin", ""}); status != 0 {
 		t.Fatalf("init: exit status %d", status)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGUSR1)

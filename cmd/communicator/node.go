@@ -19,6 +19,7 @@ import (
 type nodeFlags struct {
 	listen, announce, roles []string
 	allowPrivate            bool
+	admin                   string
 }
 
 func addNodeFlags(cmd *cobra.Command) *nodeFlags {
@@ -28,6 +29,7 @@ func addNodeFlags(cmd *cobra.Command) *nodeFlags {
 	flags.StringArrayVar(&f.announce, "announce", nil, "tell others to reach the node at `MULTIADDR` (repeat for more)")
 	flags.StringSliceVar(&f.roles, "roles", nil, "sending, receiving or both, separated by a comma")
 	flags.BoolVar(&f.allowPrivate, "allow-private", false, "dial private and loopback addresses: for tests and private networks")
+	flags.StringVar(&f.admin, "admin", "", "serve /metrics and /healthz at this loopback `HOST:PORT`; empty for nowhere")
 	return &f
 }
 
@@ -45,6 +47,9 @@ func (f *nodeFlags) apply(cmd *cobra.Command) func(*config.Config) {
 		}
 		if changed("allow-private") {
 			c.AllowPrivate = f.allowPrivate
+		}
+		if changed("admin") {
+			c.Admin.Listen = f.admin
 		}
 	}
 }

@@ -170,7 +170,13 @@ func contactsCommand() *cobra.Command {
 			return c.Remove(ctx, args[0])
 		})
 	}
-	cmd.AddCommand(rename, remove)
+	renew, renewProfile := personSubcommand("renew NAME", "Give somebody new addresses of yours now, because the old ones may be in wrong hands", cobra.ExactArgs(1))
+	renew.RunE = func(cmd *cobra.Command, args []string) error {
+		return renewProfile.with(cmd, func(ctx context.Context, c *client.Client) error {
+			return c.Renew(ctx, args[0])
+		})
+	}
+	cmd.AddCommand(rename, renew, remove)
 	return cmd
 }
 

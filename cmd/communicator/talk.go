@@ -142,26 +142,34 @@ func chatCommand() *cobra.Command {
 const chatLast = 10
 
 func chat(ctx context.Context, c *client.Client, name string, in io.Reader, out io.Writer) error {
-	messages, err := c.History(ctx, name, 0, chatLast)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	met, err := chatOpening(ctx, c, name, out)
 	if err != nil {
 		return err
 	}
-	for _, m := range messages {
-		if err := printMessage(out, m); err != nil {
-			return err
-		}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	joined := make(chan struct{}) // closed when somebody invited has accepted
 	followed := make(chan error, 1)
 	go func() {
-		followed <- untilInterrupted(c.Follow(ctx, func(e client.Event) { printEvent(out, e, false) }))
+		followed <- untilInterrupted(c.Follow(ctx, func(e client.Event) {
+			printEvent(out, e, false)
+			if added, ok := e.(client.ContactAdded); ok && !met && added.Contact.Name == name {
+				met = true
+				close(joined)
+			}
+		}))
 	}()
 	// The reader of standard input cannot be interrupted; it ends with the process.
 	lines, ended := make(chan string), make(chan error, 1)
-	go readLines(ctx, in, lines, ended)
+	read := func() { go readLines(ctx, in, lines, ended) }
+	if met {
+		read()
+	}
 	for {
 		select {
+		case <-joined:
+			joined = nil
+			read()
 		case line := <-lines:
 			if _, err := c.Send(ctx, name, line, client.SendOptions{}); err != nil {
 				fmt.Fprintf(os.Stderr, "not sent: %v\n", err)
@@ -173,6 +181,33 @@ func chat(ctx context.Context, c *client.Client, name string, in io.Reader, out 
 			return err
 		}
 	}
+}
+
+// chatOpening shows the end of the conversation. Met is false if the other side was
+// invited under that name and has not accepted yet.
+func chatOpening(ctx context.Context, c *client.Client, name string, out io.Writer) (met bool, err error) {
+	messages, err := c.History(ctx, name, 0, chatLast)
+	if errors.Is(err, client.ErrNoSuchContact) {
+		status, serr := c.Status(ctx)
+		if serr != nil {
+			return false, serr
+		}
+		for _, inv := range status.Invitations {
+			if inv.Name == name {
+				_, err := fmt.Fprintf(out, "* waiting for %s to accept the invitation\n", printable(name))
+				return false, err
+			}
+		}
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, m := range messages {
+		if err := printMessage(out, m); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
 }
 
 func readLines(ctx context.Context, in io.Reader, lines chan<- string, ended chan<- error) {

@@ -65,7 +65,7 @@ func Listen(c Config) (*Server, error) {
 			return nil, &config.Error{Key: "admin.listen", Err: config.ErrNotLoopback}
 		}
 		if s.port, err = net.Listen("tcp", c.Listen); err != nil {
-			return nil, fmt.Errorf("admin.listen: %w", err)
+			return nil, fmt.Errorf("admin.listen: %w; set another port, or none, in config.toml or with --admin", err)
 		}
 	}
 	if err := os.Remove(s.path); err != nil && !errors.Is(err, os.ErrNotExist) {
