@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +97,7 @@ func (c *Client) submit(ctx context.Context, j job) error {
 		if proof, err = l.Submit(ctx, sub); err != nil {
 			return err
 		}
-		return checkAccepted(proof, body, j.sender)
+		return checkAccepted(proof, body, sub.Handle, j.sender)
 	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -192,9 +193,16 @@ func submissionBody(sub transport.Submission, sender ownAgent) ([]byte, error) {
 }
 
 // checkAccepted verifies a sending agent's receipt: for this submission, by this agent.
-func checkAccepted(proof, body []byte, sender ownAgent) error {
+// The receipt that answers a repeat has no salt once the message was forwarded, since the
+// agent has erased both; then it is the handle, which only this submission has, that says
+// what it is for.
+func checkAccepted(proof, body []byte, handle wire.Handle, sender ownAgent) error {
 	s, err := receipt.Verify(proof, body)
-	if err == nil && (s.Kind != receipt.Accepted || s.Agent != sender.uri.Agent || !s.BodyMatches) {
+	if errors.Is(err, receipt.ErrNoSalt) {
+		err = nil
+	}
+	hash := handle.Hash()
+	if err == nil && (s.Kind != receipt.Accepted || s.Agent != sender.uri.Agent || !bytes.Equal(s.Stream, hash[:])) {
 		err = receipt.ErrInvalid
 	}
 	if err != nil {

@@ -39,7 +39,7 @@ const (
 	AlarmInvitationReused
 	// AlarmAgentDescriptor: an agent showed a descriptor that contradicts its address.
 	AlarmAgentDescriptor
-	// AlarmReset: the peer re-established the conversation; verify again.
+	// AlarmReset: the conversation was re-established, by either side; verify again.
 	AlarmReset
 )
 
@@ -47,7 +47,7 @@ var alarmText = [...]string{
 	AlarmFork:             "two devices use the other side's conversation, or it was stolen",
 	AlarmInvitationReused: "an invitation was used a second time",
 	AlarmAgentDescriptor:  "an agent's descriptor contradicts its address",
-	AlarmReset:            "the other side re-established the conversation: verify again",
+	AlarmReset:            "the conversation was re-established: compare safety numbers again",
 }
 
 func (k AlarmKind) String() string {

@@ -129,7 +129,7 @@ func TestLostAnswerToASubmissionIsRepeatedByteForByte(t *testing.T) {
 	meet(t, a, b)
 	before := home.puts
 	sender.set(func() { sender.mute = 3 })
-	a.send("b", "once")
+	s := a.send("b", "once")
 	for range 4 {
 		n.pass(5 * time.Second)
 		a.receive()
@@ -139,6 +139,12 @@ func TestLostAnswerToASubmissionIsRepeatedByteForByte(t *testing.T) {
 	}
 	if home.puts-before != 1 {
 		t.Errorf("%d puts of one attempt", home.puts-before)
+	}
+	// The receipt of a repeat has no salt, and is this submission's all the same.
+	m, err := a.Message(t.Context(), "b", s.ID)
+	check(t, err)
+	if m.State != Stored {
+		t.Errorf("the sender believes that it is %v", m.State)
 	}
 }
 

@@ -67,6 +67,8 @@ func (a *fakeAgent) unreachable() bool {
 func (a *fakeAgent) take(s *pb.Submission, w mux.ReplyWriter) error {
 	a.mu.Lock()
 	handle := wire.Handle(s.Handle)
+	// A repeat of what was forwarded: body and salt are erased, as at a real agent.
+	erased := a.outcomes[handle] != nil && a.outcomes[handle].outcome != nil
 	if a.outcomes[handle] == nil {
 		a.outcomes[handle] = &fakeOutcome{submission: s}
 	}
@@ -88,21 +90,25 @@ func (a *fakeAgent) take(s *pb.Submission, w mux.ReplyWriter) error {
 	if err != nil {
 		return err
 	}
-	return w.Reply(&pb.SubmitResponse{Status: ok, Receipt: a.receipt(receipt.Accepted, receipt.EventAccepted, b)})
+	stream := handle.Hash()
+	return w.Reply(&pb.SubmitResponse{Status: ok, Receipt: a.receipt(receipt.Accepted, receipt.EventAccepted, stream[:], b, erased)})
 }
 
-// receipt signs a log of one event.
-func (a *fakeAgent) receipt(kind receipt.Kind, event logproof.Kind, body []byte) []byte {
+// receipt signs a log of one event; of one whose body is erased, without the salt.
+func (a *fakeAgent) receipt(kind receipt.Kind, event logproof.Kind, stream, body []byte, erased bool) []byte {
 	salt := [logproof.SaltSize]byte{7}
 	record, err := logproof.AppendRecord(nil, &logproof.Record{Seq: 1, Time: a.net.now().Truncate(logproof.TimeGrain),
-		Kind: event, Version: 1, BodyLen: uint32(len(body)), BodyHash: logproof.HashBody(&salt, body)})
+		Kind: event, Version: 1, Stream: stream, BodyLen: uint32(len(body)), BodyHash: logproof.HashBody(&salt, body)})
 	if err != nil {
 		panic(err)
 	}
 	head := logproof.Head{Number: 1, Root: logproof.NewTree([][32]byte{logproof.HashRecord(record)}).Root(), First: 1, Count: 1}
 	head.Sign(a.key)
-	b, err := receipt.Receipt{Kind: kind, Root: a.key.Public().(ed25519.PublicKey), Proof: &logproof.Proof{
-		Number: 1, First: 1, Count: 1, Signature: head.Signature, Record: record, Salt: salt[:]}}.Marshal()
+	proof := &logproof.Proof{Number: 1, First: 1, Count: 1, Signature: head.Signature, Record: record, Salt: salt[:]}
+	if erased {
+		proof.Salt = nil
+	}
+	b, err := receipt.Receipt{Kind: kind, Root: a.key.Public().(ed25519.PublicKey), Proof: proof}.Marshal()
 	if err != nil {
 		panic(err)
 	}
@@ -142,12 +148,12 @@ func (a *fakeAgent) deliver(s *pb.Submission) []byte {
 	case a.full:
 		out = address.Outcome{Code: address.Full, RetryAfter: time.Minute}
 	case box.mode == pb.Revoke_SILENT:
-		out.Receipt = a.receipt(receipt.Stored, receipt.EventStored, s.Payload)
+		out.Receipt = a.receipt(receipt.Stored, receipt.EventStored, nil, s.Payload, false)
 	default:
 		a.seq++
 		a.puts++
 		box.deliveries = append(box.deliveries, &pb.Delivery{Position: a.seq, Payload: s.Payload, Received: uint64(a.net.now().Unix())})
-		out.Receipt = a.receipt(receipt.Stored, receipt.EventStored, s.Payload)
+		out.Receipt = a.receipt(receipt.Stored, receipt.EventStored, nil, s.Payload, false)
 		a.wake()
 	}
 	return opened.Reply.Seal(rand.Reader, out, hash, notAfter)

@@ -43,8 +43,11 @@ const checkpointEvery = 1 << 16
 const snapshotChunk = 64 << 10
 
 // maxYields bounds how often the writer gives way between two commits while
-// requests keep coming.
-const maxYields = 8
+// requests keep coming and fewer than smallBatch wait.
+const (
+	maxYields  = 8
+	smallBatch = 48
+)
 
 // queueLength is how many requests wait for the writer before callers block.
 const queueLength = 4096

@@ -54,9 +54,13 @@ func (w *writer) run() {
 
 // gather lets those who were just answered queue their next requests, so that they
 // share the next sync with those who queued during the last one instead of taking
-// turns with them. It gives way to goroutines that can run and never waits.
+// turns with them. It gives way to goroutines that can run and never waits. Larger
+// batches go at once: there, staging beside the sync gains more.
 func (w *writer) gather() {
 	for range maxYields {
+		if len(w.pending.waiting) >= smallBatch {
+			return
+		}
 		runtime.Gosched()
 		if len(w.l.queue) == 0 {
 			return

@@ -64,11 +64,12 @@ type contactJSON struct {
 	Name     string    `json:"name"`
 	State    string    `json:"state"`
 	Degraded bool      `json:"degraded"`
+	Verified bool      `json:"verified"`
 	Created  time.Time `json:"created"`
 }
 
 func contactToJSON(c client.Contact) contactJSON {
-	return contactJSON{c.Name, c.State.String(), c.Degraded, c.Created}
+	return contactJSON{c.Name, c.State.String(), c.Degraded, c.Verified, c.Created}
 }
 
 func printContacts(w io.Writer, contacts []client.Contact, asJSON bool) error {
@@ -89,6 +90,9 @@ func printContacts(w io.Writer, contacts []client.Contact, asJSON bool) error {
 		note := ""
 		if c.Degraded {
 			note = "degraded"
+		}
+		if c.Verified {
+			note = strings.TrimSpace("safety number compared " + note)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", printable(c.Name), c.State, note)
 	}

@@ -107,6 +107,9 @@ type Statement struct {
 	LogID [32]byte
 	Seq   uint64    // of the event in the agent's log
 	Time  time.Time // of the append, rounded down to a minute
+	// Stream is what the event is about: for Accepted the hash of the submission's
+	// handle, for Stored the mailbox.
+	Stream []byte
 	// BodyMatches is true where a body was given: the receipt is for that body.
 	BodyMatches bool
 }
@@ -132,7 +135,7 @@ func Verify(receipt, body []byte) (Statement, error) {
 	}
 	st := Statement{
 		Agent: wire.AgentIDOf(r.Root), Kind: r.Kind, LogID: r.Proof.LogID,
-		Seq: record.Seq, Time: record.Time,
+		Seq: record.Seq, Time: record.Time, Stream: record.Stream,
 	}
 	if body == nil {
 		return st, nil

@@ -71,7 +71,7 @@ type DescriptorReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Status        uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
 	Descriptor_   []byte                 `protobuf:"bytes,2,opt,name=descriptor,proto3" json:"descriptor,omitempty"` // the newest, signed, as its agent encoded it
-	Links         [][]byte               `protobuf:"bytes,3,rep,name=links,proto3" json:"links,omitempty"`           // 32 bytes each: body hashes that lead from known_chain to it, at most 1,536
+	Links         [][]byte               `protobuf:"bytes,3,rep,name=links,proto3" json:"links,omitempty"`           // 32 bytes each: content hashes that lead from known_chain to it, at most 1,536
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
