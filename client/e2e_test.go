@@ -189,7 +189,7 @@ func TestConversationOverRealNodes(t *testing.T) {
 			c.pass(25 * time.Hour)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); len(atBlair) < len(toBlair) || len(atAlex) < len(toAlex); {
+	for deadline := time.Now().Add(30 * time.Second); len(atBlair) < len(toBlair) || len(atAlex) < len(toAlex); {
 		if time.Now().After(deadline) {
 			break
 		}
@@ -205,6 +205,15 @@ func TestConversationOverRealNodes(t *testing.T) {
 	}
 	if of := status.Contacts[0]; of.Mailboxes <= 2*of.Receiving {
 		t.Errorf("five days and %d mailboxes at %d agents: addresses do not rotate", of.Mailboxes, of.Receiving)
+	}
+	// What automatic answers are still under way ends as well.
+	for deadline := time.Now().Add(20 * time.Second); status.Queued+status.Submitted != 0 && time.Now().Before(deadline); {
+		c.pass(time.Second)
+		receive(t, alex)
+		receive(t, blair)
+		if status, err = alex.Status(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if status.Queued+status.Submitted+status.Quarantined != 0 {
 		t.Errorf("status: %+v", status)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -9,14 +10,17 @@ import (
 )
 
 const (
-	diskFileSize = 64 << 20
-	diskBatch    = 8 << 20 // bytes in one write at most
+	diskSegment = 64 << 20 // bytes of a preallocated segment
+	diskBatch   = 8 << 20  // bytes in one write at most
 )
 
-// diskLoop is the least that a durable log can do: one goroutine writes whatever
-// is waiting into a file whose blocks exist, syncs, and answers.
+// diskLoop is the least that a durable log can do: one goroutine appends whatever
+// is waiting to a preallocated segment, syncs the data, and answers. Like any log it
+// goes on to a new segment when one is full, rather than over the old one again.
 type diskLoop struct {
+	path    string
 	f       *os.File
+	offset  int64
 	queue   chan diskWrite
 	stopped chan struct{}
 }
@@ -27,30 +31,35 @@ type diskWrite struct {
 }
 
 func newDiskLoop(path string, size int) (*diskLoop, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	d := &diskLoop{path: path, queue: make(chan diskWrite, 1024), stopped: make(chan struct{})}
+	if err := d.next(); err != nil {
 		return nil, err
 	}
-	zeros := make([]byte, 1<<20)
-	for offset := 0; offset < diskFileSize; offset += len(zeros) {
-		if _, err := f.WriteAt(zeros, int64(offset)); err != nil {
-			f.Close()
-			return nil, fmt.Errorf("preallocate: %w", err)
-		}
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return nil, err
-	}
-	d := &diskLoop{f: f, queue: make(chan diskWrite, 1024), stopped: make(chan struct{})}
 	go d.run(size)
 	return d, nil
+}
+
+// next begins a segment in place of the one before.
+func (d *diskLoop) next() error {
+	if d.f != nil {
+		if err := errors.Join(d.f.Close(), os.Remove(d.path)); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(d.path, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	d.f, d.offset = f, 0
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, diskSegment); err != nil {
+		return fmt.Errorf("preallocate: %w", err)
+	}
+	return f.Sync()
 }
 
 func (d *diskLoop) run(size int) {
 	defer close(d.stopped)
 	buf := make([]byte, 0, diskBatch)
-	offset := int64(0)
 	for w := range d.queue {
 		buf = append(buf[:0], w.body...)
 		waiting := []chan error{w.done}
@@ -58,18 +67,24 @@ func (d *diskLoop) run(size int) {
 			more := <-d.queue
 			buf, waiting = append(buf, more.body...), append(waiting, more.done)
 		}
-		if offset+int64(len(buf)) > diskFileSize {
-			offset = 0
-		}
-		_, err := d.f.WriteAt(buf, offset)
-		offset += int64(len(buf))
-		if err == nil {
-			err = unix.Fdatasync(int(d.f.Fd()))
-		}
+		err := d.write(buf)
 		for _, done := range waiting {
 			done <- err
 		}
 	}
+}
+
+func (d *diskLoop) write(buf []byte) error {
+	if d.offset+int64(len(buf)) > diskSegment {
+		if err := d.next(); err != nil {
+			return err
+		}
+	}
+	if _, err := d.f.WriteAt(buf, d.offset); err != nil {
+		return err
+	}
+	d.offset += int64(len(buf))
+	return unix.Fdatasync(int(d.f.Fd()))
 }
 
 func (d *diskLoop) append(_ context.Context, body []byte) error {
