@@ -87,7 +87,7 @@ type path struct {
 
 func (p *path) start(ctx context.Context, root string) (err error) {
 	agent := func(name, role string) (*agentproc.Agent, error) {
-		a, err := agentproc.New(ctx, agentproc.Options{Binary: p.options.Binary, Root: root, Name: name, Uses: 1,
+		a, err := agentproc.New(ctx, agentproc.Options{Binary: p.options.Binary, Root: root, Name: name, Uses: p.options.Clients + 1,
 			Change: func(c *config.Config) {
 				c.Roles = []string{role}
 				c.Log.Level = "error"
@@ -128,6 +128,14 @@ func (p *path) connect(ctx context.Context) (err error) {
 		return err
 	}
 	for range p.options.Clients {
+		// An account of its own for each, as for so many people: an agent limits how
+		// fast one account makes mailboxes.
+		if send, err = newTarget(p.sending.URI); err != nil {
+			return err
+		}
+		if receive, err = newTarget(p.receiving.URI); err != nil {
+			return err
+		}
 		c, err := newSender(ctx, p.pool, send, receive, signed, p.options.Size)
 		if err != nil {
 			return err
@@ -137,8 +145,7 @@ func (p *path) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-// newTarget reads an agent's URI and draws a credential, which all clients share: one
-// token, one account.
+// newTarget reads an agent's URI and draws a credential for a new account.
 func newTarget(uri string) (transport.Target, error) {
 	u, err := agenturi.Parse(uri)
 	if err != nil {

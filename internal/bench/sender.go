@@ -40,7 +40,7 @@ func newSender(ctx context.Context, pool *transport.Pool, send, receive transpor
 	if s.submit, err = pool.Take(ctx, transport.Key{Relationship: id, Agent: send.URI.Agent}, send, false); err != nil {
 		return nil, err
 	}
-	if s.fetch, err = pool.Take(ctx, transport.Key{Agent: receive.URI.Agent}, receive, false); err != nil {
+	if s.fetch, err = pool.Take(ctx, transport.Key{Relationship: id, Agent: receive.URI.Agent}, receive, false); err != nil {
 		return nil, err
 	}
 	if _, s.owner, err = ed25519.GenerateKey(nil); err != nil {
