@@ -40,6 +40,10 @@ func newSender(ctx context.Context, pool *transport.Pool, send, receive transpor
 	if s.submit, err = pool.Take(ctx, transport.Key{Relationship: id, Agent: send.URI.Agent}, send, false); err != nil {
 		return nil, err
 	}
+	// Connects now: an agent limits how many handshakes it has under way.
+	if _, err := s.submit.Hello(ctx); err != nil {
+		return nil, err
+	}
 	if s.fetch, err = pool.Take(ctx, transport.Key{Relationship: id, Agent: receive.URI.Agent}, receive, false); err != nil {
 		return nil, err
 	}
