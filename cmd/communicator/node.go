@@ -129,6 +129,9 @@ func nodeInitCommand() *cobra.Command {
 		if err := needData(*dir); err != nil {
 			return err
 		}
+		if err := checkUses(*uses); err != nil {
+			return err
+		}
 		c := config.Default()
 		flags.apply(cmd)(&c)
 		uri, err := node.Init(cmd.Context(), *dir, c, *uses)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"communicator/node"
+	"communicator/node/access"
 	"communicator/node/admin"
 )
 
@@ -42,6 +43,9 @@ func nodeTokenCommand() *cobra.Command {
 	var uses int
 	make := adminCommand("new", "Make a token and print the URI to hand out", cobra.NoArgs,
 		func(cmd *cobra.Command, _ []string, s admin.Service) error {
+			if err := checkUses(uses); err != nil {
+				return err
+			}
 			uri, err := s.NewToken(cmd.Context(), uses)
 			if err != nil {
 				return err
@@ -52,6 +56,13 @@ func nodeTokenCommand() *cobra.Command {
 	make.Flags().IntVar(&uses, "uses", 1, "how many profiles the token admits")
 	cmd.AddCommand(make)
 	return cmd
+}
+
+func checkUses(uses int) error {
+	if uses < 1 || uses > access.MaxTokenUses {
+		return usagef("--uses takes 1 to %d", access.MaxTokenUses)
+	}
+	return nil
 }
 
 func nodeStatusCommand() *cobra.Command {
