@@ -59,9 +59,12 @@ func (c *Client) takeInContact(tx *store.Tx, in *arrival) error {
 	}
 	ciphertext, err := r.particle.Unwrap(in.payload)
 	if err != nil {
-		// Whoever made this has the address, but not the relationship's key.
-		if serr := r.save(tx, r.particle.MarkSuspect()); serr != nil {
-			return serr
+		// Whoever made this has the address, but not the relationship's key. New ones help
+		// only if it is one of the current set.
+		if !contactMailbox(in.mailbox) && r.particle.Offers(wire.MailboxID(in.mailbox.ID)) {
+			if serr := r.save(tx, r.particle.MarkSuspect()); serr != nil {
+				return serr
+			}
 		}
 		return c.quarantine(tx, in, r.Contact, in.payload, "not from this contact")
 	}

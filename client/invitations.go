@@ -233,11 +233,7 @@ func (c *Client) Accept(ctx context.Context, link, name string) (Contact, error)
 	if err != nil {
 		return Contact{}, err
 	}
-	b, err := c.gather(ctx, id)
-	if err != nil {
-		return Contact{}, err
-	}
-	if err := c.st.Update(ctx, func(tx *store.Tx) error { return c.initiate(tx, id, name, pkg, b) }); err != nil {
+	if err := c.begin(ctx, id, name, pkg); err != nil {
 		return Contact{}, err
 	}
 	if err := c.atHost(ctx, l, func(lease *transport.Lease) error {
@@ -254,6 +250,21 @@ func (c *Client) Accept(ctx context.Context, link, name string) (Contact, error)
 		err = ErrNoRoute
 	}
 	return contact, err
+}
+
+// begin gathers mailboxes and makes the contact; again, should another call take one of
+// them meanwhile.
+func (c *Client) begin(ctx context.Context, id store.ID, name string, pkg particle.KeyPackage) error {
+	for try := 0; ; try++ {
+		b, err := c.gather(ctx, id)
+		if err != nil {
+			return err
+		}
+		err = c.st.Update(ctx, func(tx *store.Tx) error { return c.initiate(tx, id, name, pkg, b) })
+		if !errors.Is(err, errTaken) || try == gatherTries {
+			return err
+		}
+	}
 }
 
 // acceptable says early what would fail late.

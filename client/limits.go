@@ -25,6 +25,8 @@ const (
 	// rounds how often one pass looks again.
 	outboxBatch = 64
 	rounds      = 16
+	// gatherTries is how often mailboxes are gathered again that another call took.
+	gatherTries = 4
 	// parallel is how many requests of one pass run at a time.
 	parallel = 16
 	// outcomeWait is how long a sending agent is let wait for a fresh submission's

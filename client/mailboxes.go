@@ -166,6 +166,9 @@ func (c *Client) pooled(ctx context.Context, relationship store.ID, a ownAgent) 
 	return m, c.st.Update(ctx, func(tx *store.Tx) error { return tx.AddMailbox(m) })
 }
 
+// errTaken says that another process or call was given a gathered mailbox first.
+var errTaken = errors.New("client: a pooled mailbox was taken meanwhile")
+
 // assign hands gathered mailboxes to a contact as its next generation and returns their
 // addresses. Those of the generation before stay open, in grace.
 func (c *Client) assign(tx *store.Tx, contact store.ID, b boxes) ([]wire.Address, error) {
@@ -185,7 +188,11 @@ func (c *Client) assign(tx *store.Tx, contact store.ID, b boxes) ([]wire.Address
 	}
 	var out []wire.Address
 	for _, m := range b.normal {
-		if err := tx.AssignMailbox(m.ID, contact, store.ID{}, generation); err != nil {
+		err := tx.AssignMailbox(m.ID, contact, store.ID{}, generation)
+		if errors.Is(err, store.ErrTransition) || errors.Is(err, store.ErrNotFound) {
+			return nil, errTaken
+		}
+		if err != nil {
 			return nil, err
 		}
 		a, err := wire.ParseAddress(m.Address)

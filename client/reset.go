@@ -42,6 +42,9 @@ func (c *Client) reset(ctx context.Context, row store.Contact) error {
 		_, err = c.enqueue(tx, &r, "", SendOptions{Life: DefaultLife})
 		return err
 	})
+	if errors.Is(err, errTaken) {
+		return nil // the next pass gathers anew
+	}
 	if errors.Is(err, particle.ErrNoRecovery) {
 		c.events.emit(NeedsReset{Contact: row.Name})
 		return nil
@@ -68,7 +71,8 @@ func (c *Client) afterPeerReset(tx *store.Tx, r *relation) error {
 }
 
 // encryptAgain writes the messages anew whose ciphertext is void, and returns how many.
-// They keep their place in our history. Automatic answers are dropped: what they said
+// They keep their id and their place in our history, so that whoever has one already does
+// not get it twice. What cannot be sent now stays to be written by a later pass. Automatic answers are dropped: what they said
 // is said again by whatever is sent next.
 func (c *Client) encryptAgain(tx *store.Tx, r *relation) (n int, err error) {
 	void, err := tx.Outbox(r.ID, maxOutbox, store.OutgoingResend)
@@ -86,7 +90,11 @@ func (c *Client) encryptAgain(tx *store.Tx, r *relation) (n int, err error) {
 		if err != nil {
 			return n, err
 		}
-		next, sealed, err := r.particle.Send(c.opts.Rand, particle.Draft{Text: m.Text}, c.now())
+		id := particle.MessageID(o.ID)
+		next, sealed, err := r.particle.Send(c.opts.Rand, particle.Draft{Text: m.Text, ID: &id}, c.now())
+		if errors.Is(err, particle.ErrUnanswered) || errors.Is(err, particle.ErrImported) {
+			return n, nil
+		}
 		if err != nil {
 			return n, err
 		}
@@ -99,4 +107,24 @@ func (c *Client) encryptAgain(tx *store.Tx, r *relation) (n int, err error) {
 		n++
 	}
 	return n, nil
+}
+
+// resend writes anew what an earlier pass could not.
+func (c *Client) resend(ctx context.Context, contact store.ID) error {
+	var void []store.Outgoing
+	err := c.st.View(ctx, func(tx *store.Tx) (err error) {
+		void, err = tx.Outbox(contact, 1, store.OutgoingResend)
+		return err
+	})
+	if err != nil || len(void) == 0 {
+		return err
+	}
+	return c.st.Update(ctx, func(tx *store.Tx) error {
+		r, err := load(tx, contact)
+		if err != nil || r.State != store.ContactEstablished || r.particle.CanSend() != nil {
+			return err
+		}
+		_, err = c.encryptAgain(tx, &r)
+		return err
+	})
 }

@@ -27,8 +27,8 @@ func (c *Client) rotate(ctx context.Context, contact store.ID) error {
 	var event Event
 	err = c.st.Update(ctx, func(tx *store.Tx) error {
 		r, err := load(tx, contact)
-		if err != nil {
-			return err
+		if err != nil || r.State == store.ContactRevoked {
+			return err // taken back while mailboxes were gathered
 		}
 		if _, now, _, err := current(tx, contact); err != nil ||
 			r.particle.NeedsRotation(c.now()) == particle.RotateNot && now.Equal(b.homes) {
@@ -44,8 +44,8 @@ func (c *Client) rotate(ctx context.Context, contact store.ID) error {
 		}
 		return err
 	})
-	if errors.Is(err, particle.ErrOpenSets) {
-		return nil // the peer has to acknowledge one first
+	if errors.Is(err, particle.ErrOpenSets) || errors.Is(err, errTaken) {
+		return nil // the peer has to acknowledge one first, or the next pass gathers anew
 	}
 	if err == nil && event != nil {
 		c.health.worked(what)

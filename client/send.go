@@ -113,6 +113,9 @@ func sendable(tx *store.Tx, r relation) error {
 // rule of sending. An empty text answers and acknowledges, and has no history entry.
 func (c *Client) enqueue(tx *store.Tx, r *relation, text string, o SendOptions) (MessageID, error) {
 	now := c.now()
+	if r.State == store.ContactRevoked {
+		return MessageID{}, ErrRevoked
+	}
 	if err := c.offerFromPool(tx, r); err != nil {
 		return MessageID{}, err
 	}

@@ -63,6 +63,9 @@ func (c *Client) tend(ctx context.Context, row store.Contact) (due time.Time, er
 			return due, err
 		}
 	}
+	if err := c.resend(ctx, row.ID); err != nil {
+		return due, err
+	}
 	if err := c.retire(ctx, row.ID); err != nil {
 		return due, err
 	}
@@ -128,7 +131,7 @@ func (c *Client) answer(ctx context.Context, contact store.ID) (due time.Time, e
 			return nil
 		}
 		r, err := load(tx, contact)
-		if err != nil || !r.particle.AnswerDue() {
+		if err != nil || r.State == store.ContactRevoked || !r.particle.AnswerDue() {
 			return err
 		}
 		sending = true

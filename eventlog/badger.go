@@ -139,6 +139,9 @@ func (e *badgerEngine) compact(ctx context.Context) error {
 	e.gate.enter()
 	defer e.gate.leave()
 	db := e.db.Load()
+	if db == nil || db.IsClosed() {
+		return ErrClosed
+	}
 	if err := db.Flatten(compactors); err != nil {
 		return storeError("flatten", err)
 	}

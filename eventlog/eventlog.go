@@ -21,6 +21,8 @@ type eventLog struct {
 	projections []Projection
 	byID        [128]Projection
 
+	reclaiming sync.Mutex // held by the one Reclaim that runs; others are turned away
+
 	queue   chan *request // to the writer
 	commits chan *batch   // writer to committer
 	idle    chan error    // committer to writer: the batch is durable, or why not

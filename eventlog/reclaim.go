@@ -1,6 +1,9 @@
 package eventlog
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Reclaim rewrites the store's files without what was erased, while appends go on,
 // and closes and opens the store before and after: what sat in write-ahead logs
@@ -9,8 +12,14 @@ func (l *eventLog) Reclaim(ctx context.Context) error {
 	if err := l.refusal(); err != nil {
 		return err
 	}
+	if !l.reclaiming.TryLock() {
+		return errBusy
+	}
+	defer l.reclaiming.Unlock()
 	reopen := func() error {
-		if err := l.eng.reopen(); err != nil {
+		if err := l.eng.reopen(); errors.Is(err, errBusy) {
+			return err // nothing was closed: a reader takes long, and it can be tried again
+		} else if err != nil {
 			return l.fail(err)
 		}
 		// The store keeps the versions that the newest snapshot may read. This row

@@ -40,7 +40,9 @@ type clockGuard struct {
 // newClockGuard reads the last trusted time. Atleast is a time that has certainly
 // passed, such as the newest record's.
 func newClockGuard(path string, wall func() time.Time, mono func() time.Duration, atLeast time.Time) (*clockGuard, error) {
-	g := &clockGuard{path: path, wall: wall, mono: mono}
+	// A time.Time of this process carries a monotonic reading, which Sub prefers, and by
+	// which no clock ever jumps.
+	g := &clockGuard{path: path, wall: func() time.Time { return wall().Round(0) }, mono: mono}
 	last, err := readClock(path)
 	if err != nil {
 		return nil, err
@@ -48,7 +50,7 @@ func newClockGuard(path string, wall func() time.Time, mono func() time.Duration
 	if last.Before(atLeast) {
 		last = atLeast
 	}
-	now := wall()
+	now := g.wall()
 	g.good, g.at = now, mono()
 	if !last.IsZero() && (last.Sub(now) > maxRestartBack || now.Sub(last) > maxRestartGap) {
 		g.good, g.jumped, g.observed = last, true, now

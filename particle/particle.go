@@ -164,7 +164,12 @@ func (p Particle) first(setHash [32]byte, ciphertext []byte, now time.Time) (Par
 
 // Draft is what to say. The zero Draft is an empty message, which answers and
 // acknowledges.
-type Draft struct{ Text string }
+type Draft struct {
+	Text string
+	// ID names the message; nil draws one. A message that is written anew after a
+	// re-establishment keeps its id.
+	ID *MessageID
+}
 
 // Sealed is a message ready for the outbox.
 type Sealed struct {
@@ -192,6 +197,9 @@ func (p Particle) Send(random io.Reader, d Draft, now time.Time) (Particle, Seal
 	id, err := draw(random, len(MessageID{}))
 	if err != nil {
 		return p, Sealed{}, err
+	}
+	if d.ID != nil {
+		id = d.ID[:]
 	}
 	next := p
 	c := content{

@@ -70,6 +70,20 @@ func (p Particle) MarkSuspect() Particle {
 	return p
 }
 
+// Offers says whether our current set has an address of the mailbox.
+func (p Particle) Offers(mailbox wire.MailboxID) bool {
+	c := p.exchange.current()
+	if c == nil {
+		return false
+	}
+	for _, a := range c.set.Addresses {
+		if a.Mailbox == mailbox {
+			return true
+		}
+	}
+	return false
+}
+
 // Offer makes these addresses our current set, which every message carries until the
 // peer acknowledges it. At least two receiving agents and a lifeline at another let the
 // relationship survive the death of any one.

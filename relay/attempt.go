@@ -49,7 +49,7 @@ func (f *forwarder) deliver(ctx context.Context, e *entry, send queue.Send, resu
 	if err := conn.call(ctx, req, &resp); err != nil {
 		return queue.Input{Kind: queue.Failed}, err
 	}
-	result.Status = wire.Status(resp.Status)
+	result.Status = wire.Status(resp.Status).Known()
 	if result.Status != wire.StatusOK || len(resp.Outcome) != wire.OutcomeSize {
 		return refusal(&resp, result), nil
 	}

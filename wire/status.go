@@ -45,6 +45,15 @@ func (s Status) String() string {
 	return fmt.Sprintf("status %d", uint32(s))
 }
 
+// Known returns the status, or StatusMalformed for a number that this version does not
+// know: what another agent answers must not become a name of its own in logs or metrics.
+func (s Status) Known() Status {
+	if int(s) < len(statusText) && s != StatusUnspecified {
+		return s
+	}
+	return StatusMalformed
+}
+
 // Retryable says whether the same request may succeed later.
 func (s Status) Retryable() bool {
 	switch s {

@@ -118,12 +118,14 @@ func messageToJSON(m client.Message) messageJSON {
 	return j
 }
 
-// printMessage writes a message as a person reads it.
+// printMessage writes a message as a person reads it. Further lines are indented, so
+// that a text cannot pass for messages of somebody else.
 func printMessage(w io.Writer, m client.Message) error {
 	who, mark := "you", " ["+m.State.String()+"]"
 	if m.Incoming {
 		who, mark = printable(m.Contact), ""
 	}
-	_, err := fmt.Fprintf(w, "%s  %s%s: %s\n", m.Sent.Local().Format(time.DateTime), who, mark, printable(m.Text))
+	_, err := fmt.Fprintf(w, "%s  %s%s: %s\n", m.Sent.Local().Format(time.DateTime), who, mark,
+		strings.ReplaceAll(printable(m.Text), "\n", "\n    "))
 	return err
 }

@@ -27,8 +27,19 @@ func sendCommand() *cobra.Command {
 			return err
 		}
 		return profile.with(cmd, func(ctx context.Context, c *client.Client) error {
-			sent, err := c.Send(ctx, args[0], text, sendOptions(*wait, *file != ""))
+			limited, stop := ctx, context.CancelFunc(func() {})
+			if !*wait {
+				limited, stop = context.WithTimeout(ctx, sendPatience)
+			}
+			sent, err := c.Send(limited, args[0], text, sendOptions(*wait, *file != ""))
+			stop()
+			if kept(sent) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, client.ErrNoRoute)) {
+				err = nil // saved; whatever collects next tries again
+			}
 			if err != nil {
+				if kept(sent) && ctx.Err() != nil {
+					fmt.Fprintln(os.Stderr, "the message is kept and will be tried again: do not send it twice")
+				}
 				return err
 			}
 			if *file != "" {
@@ -47,6 +58,12 @@ func sendCommand() *cobra.Command {
 	}
 	return cmd
 }
+
+// sendPatience is how long send waits for a sending agent.
+const sendPatience = 30 * time.Second
+
+// kept says whether a message was saved before its Send ended.
+func kept(s client.Sent) bool { return s.ID != client.MessageID{} }
 
 // textOf takes the text from the command line or, up to one byte over the limit, from in.
 func textOf(args []string, in io.Reader) (string, error) {
@@ -171,7 +188,10 @@ func chat(ctx context.Context, c *client.Client, name string, in io.Reader, out 
 			joined = nil
 			read()
 		case line := <-lines:
-			if _, err := c.Send(ctx, name, line, client.SendOptions{}); err != nil {
+			switch sent, err := c.Send(ctx, name, line, client.SendOptions{}); {
+			case err != nil && kept(sent):
+				fmt.Fprintf(os.Stderr, "kept, and tried again: %v\n", err)
+			case err != nil:
 				fmt.Fprintf(os.Stderr, "not sent: %v\n", err)
 			}
 		case err := <-ended:

@@ -81,7 +81,9 @@ func (a *Access) Admit(ctx context.Context, remote peer.ID, hello *pb.Hello) (wi
 	var refused *wire.StatusError
 	switch {
 	case errors.As(err, &refused):
-		a.rates.take(now, failed)
+		if !a.asksForWork(hello) {
+			a.rates.take(now, failed)
+		}
 	case err == nil && a.config.Policy == Open:
 		a.rates.take(now, openings(addrs))
 	}
@@ -89,6 +91,13 @@ func (a *Access) Admit(ctx context.Context, remote peer.ID, hello *pb.Hello) (wi
 		return wire.AccountID{}, err
 	}
 	return claim.Account, nil
+}
+
+// asksForWork says whether a refused Hello is how an honest client learns what work an
+// open agent asks for: well formed, and with nothing in it that could be wrong.
+func (a *Access) asksForWork(hello *pb.Hello) bool {
+	return a.config.Policy == Open && len(hello.GetCredential()) == len(wire.Credential{}) &&
+		hello.GetWork() == nil && len(hello.GetToken()) == 0
 }
 
 // claim reads a Hello.

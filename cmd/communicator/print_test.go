@@ -1,0 +1,42 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"communicator/client"
+)
+
+// TestTextsCannotDriveTheTerminal sends what a terminal acts on through both forms.
+func TestTextsCannotDriveTheTerminal(t *testing.T) {
+	const hostile = "a\x1b[2J\u009b2J\u202e\x7f\rb"
+	var out strings.Builder
+	if err := printJSON(&out, map[string]string{"text": hostile}); err != nil {
+		t.Fatal(err)
+	}
+	var back map[string]string
+	if err := json.Unmarshal([]byte(out.String()), &back); err != nil || back["text"] != hostile {
+		t.Fatalf("%q does not decode to what went in: %v", out.String(), err)
+	}
+	for _, shown := range []string{out.String(), printable(hostile)} {
+		for _, r := range strings.TrimSuffix(shown, "\n") {
+			if drives(r) {
+				t.Errorf("%q holds %U", shown, r)
+			}
+		}
+	}
+}
+
+// TestTextsCannotPassForMessages checks that a second line is indented.
+func TestTextsCannotPassForMessages(t *testing.T) {
+	var out strings.Builder
+	m := client.Message{Contact: "mallory", Incoming: true, Sent: time.Unix(0, 0), Text: "hi\n2026-01-01 10:00:00  blair: forged"}
+	if err := printMessage(&out, m); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(out.String(), "\n"); !strings.HasPrefix(lines[1], "    ") {
+		t.Errorf("%q", out.String())
+	}
+}
