@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -140,5 +141,19 @@ func TestDamagedClockFileIsNamed(t *testing.T) {
 	}
 	if _, err := newClockGuard(path, clocks.nowWall, clocks.nowMono, time.Time{}); !errors.Is(err, ErrDamagedFile) {
 		t.Errorf("gave %v", err)
+	}
+}
+
+// TestClockIsTheWall: a time with a monotonic reading would never show a jump, because
+// Sub compares those.
+func TestClockIsTheWall(t *testing.T) {
+	g, err := newClockGuard("", time.Now, func() time.Duration { return 0 }, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Time{g.wall(), g.good, g.Now()} {
+		if strings.Contains(at.String(), " m=") {
+			t.Errorf("%v carries a monotonic reading", at)
+		}
 	}
 }
