@@ -58,7 +58,7 @@ func seen() []Seen {
 	return []Seen{
 		{"Alex's sending agent", "Alex's connection, which receiving agent, size, time", "Blair's address, text, what became of it"},
 		{"Blair's sending agent", "Blair's connection, which receiving agent, size, time", "Alex's address, text, what became of it"},
-		{"receiving agents", "mailboxes, which sending agent, size, time", "who sent, which mailboxes belong together, text"},
+		{"receiving agents", "mailboxes, which sending agent, size, time", "who sent, who it is for, text"},
 		{"Alex, Blair", "text, each other's receiving agents and addresses", "each other's sending agents and IP addresses"},
 	}
 }
