@@ -33,9 +33,13 @@ const (
 // errBusy: readers kept the store from being closed and opened.
 var errBusy = errors.New("eventlog: readers do not leave, try again later")
 
+// syncWrites is false only in the control of the power-cut test, which has to see
+// what is lost then.
+var syncWrites = true
+
 func badgerOptions(dir string, l *badgerLogger) badger.Options {
 	return badger.DefaultOptions(dir).
-		WithSyncWrites(true).
+		WithSyncWrites(syncWrites).
 		WithMemTableSize(memtableSize).
 		WithNumMemtables(memtables).
 		WithValueThreshold(inlineLimit).
