@@ -23,42 +23,13 @@ func logCommand() *cobra.Command {
 }
 
 func logVerifyCommand() *cobra.Command {
-	var asJSON *bool
-	cmd := adminCommand("verify", "Read everything: chain, signed heads, every stored body; exit status 3 if damaged", cobra.NoArgs,
-		func(cmd *cobra.Command, _ []string, s admin.Service) error {
-			report, err := s.LogVerify(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if *asJSON {
-				err = printJSON(cmd.OutOrStdout(), report)
-			} else {
-				err = printReport(cmd.OutOrStdout(), report)
-			}
-			if err == nil && len(report.Damage) > 0 {
-				return unhealthy(errSilent)
-			}
-			return err
-		})
-	asJSON = jsonFlag(cmd)
-	return cmd
+	return adminReport("verify", "Read everything: chain, signed heads, every stored body; exit status 3 if damaged",
+		admin.Service.LogVerify, printReport, func(r eventlog.Report) bool { return len(r.Damage) == 0 })
 }
 
 func logStatCommand() *cobra.Command {
-	var asJSON *bool
-	cmd := adminCommand("stat", "Show sizes and counts", cobra.NoArgs,
-		func(cmd *cobra.Command, _ []string, s admin.Service) error {
-			stat, err := s.LogStat(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if *asJSON {
-				return printJSON(cmd.OutOrStdout(), stat)
-			}
-			return printStat(cmd.OutOrStdout(), stat)
-		})
-	asJSON = jsonFlag(cmd)
-	return cmd
+	return adminReport("stat", "Show sizes and counts",
+		admin.Service.LogStat, printStat, func(eventlog.Stat) bool { return true })
 }
 
 func printReport(w io.Writer, r eventlog.Report) error {

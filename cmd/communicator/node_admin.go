@@ -65,26 +65,33 @@ func checkUses(uses int) error {
 	return nil
 }
 
-func nodeStatusCommand() *cobra.Command {
+// adminReport makes a command that prints what a node answers, and ends with exit status
+// 3 if that is not healthy.
+func adminReport[T any](use, short string, get func(admin.Service, context.Context) (T, error),
+	print func(io.Writer, T) error, healthy func(T) bool) *cobra.Command {
 	var asJSON *bool
-	cmd := adminCommand("status", "Show the node's condition; exit status 3 if something is wrong", cobra.NoArgs,
-		func(cmd *cobra.Command, _ []string, s admin.Service) error {
-			status, err := s.Status(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if *asJSON {
-				err = printJSON(cmd.OutOrStdout(), status)
-			} else {
-				err = printNodeStatus(cmd.OutOrStdout(), status)
-			}
-			if err == nil && len(status.Problems) > 0 {
-				return unhealthy(errSilent)
-			}
+	cmd := adminCommand(use, short, cobra.NoArgs, func(cmd *cobra.Command, _ []string, s admin.Service) error {
+		report, err := get(s, cmd.Context())
+		if err != nil {
 			return err
-		})
+		}
+		if *asJSON {
+			err = printJSON(cmd.OutOrStdout(), report)
+		} else {
+			err = print(cmd.OutOrStdout(), report)
+		}
+		if err == nil && !healthy(report) {
+			return unhealthy(errSilent)
+		}
+		return err
+	})
 	asJSON = jsonFlag(cmd)
 	return cmd
+}
+
+func nodeStatusCommand() *cobra.Command {
+	return adminReport("status", "Show the node's condition; exit status 3 if something is wrong",
+		admin.Service.Status, printNodeStatus, func(s admin.Status) bool { return len(s.Problems) == 0 })
 }
 
 func printNodeStatus(w io.Writer, s admin.Status) error {
