@@ -66,7 +66,8 @@ func decodeFrame(b []byte) (frame, error) {
 	var f frame
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
+		// ConsumeTag takes numbers of 32 bits; protobuf's own end at 29.
+		if n < 0 || number > protowire.MaxValidNumber {
 			return f, violation("frame is not protobuf")
 		}
 		b = b[n:]

@@ -105,6 +105,8 @@ func FuzzDecodeFrame(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	// A field number of 32 bits, which protobuf does not have.
+	f.Add([]byte{0x08, 0x01, 0xf8, 0xff, 0xff, 0xff, 0x3f, 0x00})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := decodeFrame(b)
 		if err != nil {
