@@ -193,6 +193,50 @@ func TestMessageExpiresAndSaysSo(t *testing.T) {
 	}
 }
 
+func TestResendWhatExpired(t *testing.T) {
+	n := newFakeNet(t)
+	home := n.agent()
+	a, b := n.person(n.agent()), n.person(home)
+	meet(t, a, b)
+	home.set(func() { home.deaf = true })
+	var lost []MessageID
+	for _, text := range []string{"one", "two"} {
+		s, err := a.Send(t.Context(), "b", text, SendOptions{Life: time.Hour})
+		check(t, err)
+		lost = append(lost, s.ID)
+	}
+	if _, err := a.Resend(t.Context(), "b", SendOptions{}, lost[0]); !errors.Is(err, ErrNoSuchMessage) {
+		t.Fatalf("sent anew what is still under way: %v", err)
+	}
+	n.pass(2 * time.Hour)
+	a.receive()
+	if got := a.contactStatus("b"); got.Lost != 2 || got.Queued != 0 {
+		t.Fatalf("lost %d, queued %d", got.Lost, got.Queued)
+	}
+	home.set(func() { home.deaf = false })
+	ids, err := a.Resend(t.Context(), "b", SendOptions{})
+	check(t, err)
+	if len(ids) != 2 {
+		t.Fatalf("%d sent anew", len(ids))
+	}
+	again, err := a.Resend(t.Context(), "b", SendOptions{})
+	check(t, err)
+	if len(again) != 0 {
+		t.Fatalf("%d sent anew twice", len(again))
+	}
+	n.pass(2 * time.Hour)
+	a.receive()
+	a.receive()
+	if got := b.receive(); !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("got %q", got)
+	}
+	m, err := a.Message(t.Context(), "b", lost[1])
+	check(t, err)
+	if got := a.contactStatus("b"); m.State != Resent || got.Lost != 0 || got.Delivered < 2 {
+		t.Errorf("state %v, lost %d, delivered %d", m.State, got.Lost, got.Delivered)
+	}
+}
+
 func TestRevokedContactHearsItLoudlyOrNot(t *testing.T) {
 	for _, silent := range []bool{false, true} {
 		t.Run(fmt.Sprint("silent ", silent), func(t *testing.T) {

@@ -48,14 +48,19 @@ func (c *Client) Message(ctx context.Context, name string, id MessageID) (Messag
 		if err != nil {
 			return contactError(err)
 		}
-		m, err := tx.Message(row.ID, false, store.ID(id))
-		if errors.Is(err, store.ErrNotFound) {
-			return ErrNoSuchMessage
-		}
+		m, err := ownMessage(tx, row.ID, id)
 		out = publicMessage(m, row.Name)
 		return err
 	})
 	return out, err
+}
+
+func ownMessage(tx *store.Tx, contact store.ID, id MessageID) (store.Message, error) {
+	m, err := tx.Message(contact, false, store.ID(id))
+	if errors.Is(err, store.ErrNotFound) {
+		err = ErrNoSuchMessage
+	}
+	return m, err
 }
 
 // Quarantine lists the deliveries that could not be read, oldest first.
@@ -184,7 +189,12 @@ func statusOfContact(tx *store.Tx, id store.ID, now time.Time) (s ContactStatus,
 			submitted++
 		}
 	}
+	if err != nil {
+		return s, 0, 0, err
+	}
 	s.Queued, s.Problem = queued+submitted, problem(r, homes, s.Addresses)
+	counts, err := tx.CountMessages(id)
+	s.Delivered, s.Lost = counts[Stored], counts[Expired]+counts[Failed]
 	return s, queued, submitted, err
 }
 

@@ -24,7 +24,7 @@ func ParseMessageID(s string) (MessageID, error) {
 }
 
 // MessageState is what is known of a message's journey: pending, submitted, stored,
-// expired and failed for ours, received and read for theirs.
+// expired, failed and resent for ours, received and read for theirs.
 type MessageState = store.MessageState
 
 // The states of a message.
@@ -34,6 +34,7 @@ const (
 	Stored    = store.MessageStored    // a receiving agent has it: its receipt came back
 	Expired   = store.MessageExpired   // given up: its time passed
 	Failed    = store.MessageFailed    // refused: every address was closed
+	Resent    = store.MessageResent    // expired or failed, and sent anew as another message
 	Received  = store.MessageReceived  // theirs, not yet handed to the caller
 	Read      = store.MessageRead      // theirs, handed over
 )
@@ -143,6 +144,8 @@ type ContactStatus struct {
 	Lifeline  bool   // we gave a lifeline address
 	Addresses int    // of the peer's, usable now
 	Queued    int    // messages to them without an outcome
+	Delivered int    // messages of ours that a receiving agent of theirs has taken
+	Lost      int    // messages of ours that expired or failed: [Client.Resend] sends them anew
 	Problem   string // empty, or in words what is missing
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -111,6 +112,17 @@ func (p *person) contact(name string) Contact {
 }
 
 const day = 24 * time.Hour
+
+func (p *person) contactStatus(name string) ContactStatus {
+	p.t.Helper()
+	s, err := p.Status(p.t.Context())
+	check(p.t, err)
+	i := slices.IndexFunc(s.Contacts, func(c ContactStatus) bool { return c.Name == name })
+	if i < 0 {
+		p.t.Fatalf("no contact %q", name)
+	}
+	return s.Contacts[i]
+}
 
 // relation is the decoded row of a contact.
 func (p *person) relation(name string) (r relation) {

@@ -14,7 +14,7 @@ const (
 	MessagePending   MessageState = iota // ours, no agent has it
 	MessageSubmitted                     // ours, at a sending agent
 	MessageStored                        // ours, at a receiving agent
-	MessageDelivered                     // ours, acknowledged by the peer
+	MessageResent                        // ours, given up or refused, and sent anew as another message
 	MessageExpired                       // ours, given up
 	MessageFailed                        // ours, refused
 	MessageReceived                      // theirs, not yet shown
@@ -22,7 +22,7 @@ const (
 )
 
 func (s MessageState) String() string {
-	return name(s, "pending", "submitted", "stored", "delivered", "expired", "failed", "received", "read")
+	return name(s, "pending", "submitted", "stored", "resent", "expired", "failed", "received", "read")
 }
 
 // Message is one entry of the history.
@@ -84,6 +84,29 @@ func (tx *Tx) MessagesBefore(contact ID, before int64, limit int) ([]Message, er
 func (tx *Tx) SetMessageState(contact ID, incoming bool, id ID, s MessageState) error {
 	return tx.change(`UPDATE messages SET state = ?4 WHERE contact = ?1 AND incoming = ?2 AND id = ?3`,
 		contact[:], incoming, id[:], int(s))
+}
+
+// CountMessages returns how many of our messages to a contact are in each state.
+func (tx *Tx) CountMessages(contact ID) (map[MessageState]int, error) {
+	type count struct {
+		state MessageState
+		n     int
+	}
+	rows, err := list(tx, func(r *row) count { return count{MessageState(r.int()), int(r.int())} },
+		`SELECT state, count(*) FROM messages WHERE contact = ?1 AND incoming = 0 GROUP BY state`, contact[:])
+	out := make(map[MessageState]int, len(rows))
+	for _, c := range rows {
+		out[c.state] = c.n
+	}
+	return out, err
+}
+
+// OutgoingInState returns at most limit of our messages to a contact that are in one
+// of two states, oldest first.
+func (tx *Tx) OutgoingInState(contact ID, a, b MessageState, limit int) ([]Message, error) {
+	return list(tx, scanMessage, `SELECT `+messageColumns+` FROM messages
+		WHERE contact = ?1 AND incoming = 0 AND state IN (?2, ?3) ORDER BY seq LIMIT ?4`,
+		contact[:], int(a), int(b), limit)
 }
 
 // SetMessageReceipt keeps a proof of delivery with an outgoing message.

@@ -19,7 +19,7 @@ import (
 func personCommands() []*cobra.Command {
 	return []*cobra.Command{
 		initCommand(), agentsCommand(), inviteCommand(), acceptCommand(), contactsCommand(),
-		sendCommand(), receiveCommand(), chatCommand(), historyCommand(), statusCommand(),
+		sendCommand(), receiveCommand(), chatCommand(), historyCommand(), statusCommand(), resendCommand(),
 		verifyCommand(), revokeCommand(), profileCommand(),
 	}
 }

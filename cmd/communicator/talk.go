@@ -247,7 +247,7 @@ func readLines(ctx context.Context, in io.Reader, lines chan<- string, ended cha
 }
 
 func statusCommand() *cobra.Command {
-	cmd, profile := personCommand("status", "Show agents, contacts, and what is queued", cobra.NoArgs)
+	cmd, profile := personCommand("status", "Show agents, contacts, and what is queued, delivered or expired", cobra.NoArgs)
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return profile.with(cmd, func(ctx context.Context, c *client.Client) error {
@@ -270,8 +270,11 @@ func printStatus(w io.Writer, s client.Status) error {
 	}
 	fmt.Fprintln(w)
 	for _, c := range s.Contacts {
-		fmt.Fprintf(w, "%s: %s, %d of your receiving agents, lifeline %s, %d queued\n",
-			printable(c.Name), c.State, c.Receiving, yesNo(c.Lifeline), c.Queued)
+		fmt.Fprintf(w, "%s: %s, %d of your receiving agents, lifeline %s, %d queued, %d delivered\n",
+			printable(c.Name), c.State, c.Receiving, yesNo(c.Lifeline), c.Queued, c.Delivered)
+		if c.Lost > 0 {
+			fmt.Fprintf(w, "  %d expired or refused: 'communicator resend %s' sends them again\n", c.Lost, printable(c.Name))
+		}
 		if c.Problem != "" {
 			fmt.Fprintf(w, "  degraded: %s\n", c.Problem)
 		}
@@ -320,6 +323,8 @@ type contactStatusJSON struct {
 	Receiving int    `json:"receiving_agents"`
 	Lifeline  bool   `json:"lifeline"`
 	Queued    int    `json:"queued"`
+	Delivered int    `json:"delivered"`
+	Lost      int    `json:"expired"` // or refused
 	Problem   string `json:"problem,omitempty"`
 }
 
@@ -330,7 +335,7 @@ func statusToJSON(s client.Status) statusJSON {
 		j.Agents = append(j.Agents, agentJSON{a.URI, roleNames(a.Roles), agentStates[a.State], a.Added})
 	}
 	for _, c := range s.Contacts {
-		j.Contacts = append(j.Contacts, contactStatusJSON{contactToJSON(c.Contact), c.Receiving, c.Lifeline, c.Queued, c.Problem})
+		j.Contacts = append(j.Contacts, contactStatusJSON{contactToJSON(c.Contact), c.Receiving, c.Lifeline, c.Queued, c.Delivered, c.Lost, c.Problem})
 	}
 	for _, i := range s.Invitations {
 		j.Invitations = append(j.Invitations, invitationJSON{i.Link, i.Name, i.Expires})
