@@ -3,4 +3,4 @@
 // signed or hashed as such.
 package pb
 
-//go:generate protoc --go_out=. --go_opt=paths=source_relative frame.proto submit.proto deliver.proto mailbox.proto blob.proto descriptor.proto
+//go:generate protoc --go_out=. --go_opt=paths=source_relative frame.proto submit.proto deliver.proto mailbox.proto blob.proto descriptor.proto directory.proto publish.proto
