@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"communicator/eventlog"
 	"communicator/relay/queue"
 	"communicator/relay/receipt"
 	"communicator/wire"
@@ -19,7 +18,7 @@ func (f *forwarder) attempt(ctx context.Context, e *entry, send queue.Send) {
 	result := Result{Op: OpForward, Attempt: send.Attempt}
 	in, err := f.deliver(ctx, e, send, &result)
 	in.ID = send.ID
-	if ctx.Err() != nil && in.Kind != queue.Taken {
+	if ctx.Err() != nil && in.Kind != queue.Settled {
 		return // the service is closing: the row keeps it
 	}
 	result.Took = f.s.now().Sub(start)
@@ -29,6 +28,11 @@ func (f *forwarder) attempt(ctx context.Context, e *entry, send queue.Send) {
 
 func (f *forwarder) deliver(ctx context.Context, e *entry, send queue.Send, result *Result) (queue.Input, error) {
 	result.Status = wire.StatusUnreachable
+	if send.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, send.Timeout)
+		defer cancel()
+	}
 	link := f.s.links.acquire(send.Destination)
 	defer link.release()
 	conn, err := link.open(ctx)
@@ -50,19 +54,30 @@ func (f *forwarder) deliver(ctx context.Context, e *entry, send queue.Send, resu
 		return queue.Input{Kind: queue.Failed}, err
 	}
 	result.Status = wire.Status(resp.Status).Known()
-	if result.Status != wire.StatusOK || len(resp.Outcome) != wire.OutcomeSize {
+	answer, ok := settlementOf(e, &resp)
+	if !ok {
 		return refusal(&resp, result), nil
 	}
-	if err := f.s.settle(e, resp.Outcome); err != nil {
+	if err := f.s.settle(answer); err != nil {
 		result.Status = wire.StatusInternal
 		return queue.Input{Kind: queue.Held}, err
 	}
-	return queue.Input{Kind: queue.Taken}, nil
+	return queue.Input{Kind: queue.Settled}, nil
 }
 
-// refusal says what an answer other than "taken" means for the queue. What the
-// agent may take later pauses the whole destination; what it refuses for good
-// concerns this submission alone.
+// forGood says whether the same bytes would be refused at every attempt. A status that
+// this version does not know is not, nor is one that hangs on a clock.
+func forGood(s wire.Status) bool {
+	switch s {
+	case wire.StatusMalformed, wire.StatusTooLarge, wire.StatusPermission, wire.StatusForbidden, wire.StatusUnsupported:
+		return true
+	}
+	return false
+}
+
+// refusal says what an answer that settles nothing means for the queue. Where the
+// agent asks to be left alone the whole destination pauses; any other answer concerns
+// this submission alone.
 func refusal(resp *pb.DeliverResponse, result *Result) queue.Input {
 	if result.Status == wire.StatusOK {
 		result.Status = wire.StatusMalformed // an outcome of the wrong size
@@ -73,8 +88,12 @@ func refusal(resp *pb.DeliverResponse, result *Result) queue.Input {
 	return queue.Input{Kind: queue.Refused}
 }
 
-// request reads the submission back from the log, which checks it.
+// request takes a fresh submission from memory, or reads it back from the log, which
+// checks it.
 func (f *forwarder) request(e *entry) (*pb.DeliverRequest, error) {
+	if req := f.s.bodies.take(e.id); req != nil {
+		return req, nil
+	}
 	b, err := f.s.cfg.Log.Body(uint64(e.id))
 	if err != nil {
 		return nil, err
@@ -87,40 +106,4 @@ func (f *forwarder) request(e *entry) (*pb.DeliverRequest, error) {
 		KeyId: body.KeyID[:], Sealed: body.Sealed, Payload: body.Payload,
 		NotAfter: uint64(body.NotAfter.Unix()),
 	}, nil
-}
-
-// settle makes an outcome durable if the submission is still queued, then tells
-// whoever waits for it. An outcome that came back is stored even while the service
-// closes, which would otherwise have to ask for it again.
-func (s *Service) settle(e *entry, outcome []byte) error {
-	ctx := context.WithoutCancel(s.ctx)
-	event := forwarded(e.handle, settled{submitted: uint64(e.id), notAfter: e.notAfter}, outcome)
-	appended, err := s.cfg.Log.Decide(ctx, func(_ time.Time, t eventlog.Tables) ([]eventlog.Event, error) {
-		queued, err := isQueued(t.Table(wire.TableRelay), e)
-		if err != nil || !queued {
-			return nil, err
-		}
-		return []eventlog.Event{event}, nil
-	})
-	if err != nil {
-		s.fail(err)
-		return err
-	}
-	if len(appended) > 0 {
-		s.settled(e)
-	}
-	return nil
-}
-
-func isQueued(table eventlog.Reader, e *entry) (bool, error) {
-	r, err := readRow(table, e.handle)
-	return r != nil && r.state == stateQueued && r.seq == uint64(e.id), err
-}
-
-// settled follows the commit of Forwarded or Abandoned: the outcome is counted
-// before the place is given back, so that the total never dips.
-func (s *Service) settled(e *entry) {
-	s.quota.outcome(1)
-	s.quota.release(e.account, int(e.size))
-	s.waiters.settle(e.handle)
 }

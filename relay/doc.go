@@ -30,7 +30,9 @@
 //	                    body   the sealed outcome; erases the submission's body
 //	Abandoned           header u64 seq of Submitted ‖ u32 hour of notAfter
 //	                    erases the submission's body
-//	OutcomeAcknowledged header u64 seq of Forwarded or Abandoned; erases its body
+//	Refused             header u64 seq of Submitted ‖ u32 hour of notAfter ‖ u16 status
+//	                    erases the submission's body
+//	OutcomeAcknowledged header u64 seq of Forwarded, Abandoned or Refused; erases its body
 //	OutcomeExpired      the same, [wire.OutcomeGrace] after notAfter
 //
 // Hours are counted from 1970. The account is in the submission's body alone, so it
@@ -43,6 +45,16 @@
 //	handle hash 32 → 1 ‖ u64 seq ‖ u32 hour ‖ u32 jitter ms ‖ account 16 ‖ u32 size ‖ URI   queued
 //	               → 2 ‖ u64 seq ‖ u32 hour                                                forwarded
 //	               → 3 ‖ u64 seq ‖ u32 hour                                                abandoned
+//	               → 4 ‖ u64 seq ‖ u32 hour ‖ u16 status                                   refused for good
 //
 // At start the queue is made from the rows; bodies and history are not read.
+//
+// # Memory
+//
+// Most submissions are delivered, fetched and acknowledged within moments. Those are not
+// read back from the log: bodies keeps a submission until its first attempt, states what
+// became of it until that is acknowledged, both within a number of bytes, beyond which
+// the log is asked. Both are filled after the commit of what they hold, so nobody is told
+// what is not stored. What comes in while a request to the log is being synced goes to it
+// as one request (group).
 package relay

@@ -18,6 +18,7 @@ const (
 	KindAbandoned
 	KindOutcomeAcknowledged
 	KindOutcomeExpired
+	KindRefused
 )
 
 // Growing says which of this package's kinds are refused while the disk is low:
@@ -80,6 +81,31 @@ func forwarded(h wire.HandleHash, s settled, outcome []byte) eventlog.Event {
 
 func abandoned(h wire.HandleHash, s settled) eventlog.Event {
 	return eventlog.Event{Kind: KindAbandoned, Version: eventVersion, Stream: h[:], Header: s.marshal()}
+}
+
+// refused is the header of Refused.
+type refused struct {
+	settled
+	status wire.Status // the receiving agent's answer
+}
+
+func (r refused) marshal() []byte {
+	return binary.BigEndian.AppendUint16(r.settled.marshal(), uint16(r.status))
+}
+
+func parseRefused(b []byte) (refused, error) {
+	if len(b) < statusSize {
+		return refused{}, wire.ErrMalformed
+	}
+	s, err := parseSettled(b[:len(b)-statusSize])
+	return refused{s, wire.Status(binary.BigEndian.Uint16(b[len(b)-statusSize:]))}, err
+}
+
+// statusSize is how many bytes a status takes in a header and in a row.
+const statusSize = 2
+
+func refusedEvent(h wire.HandleHash, r refused) eventlog.Event {
+	return eventlog.Event{Kind: KindRefused, Version: eventVersion, Stream: h[:], Header: r.marshal()}
 }
 
 // dropped makes OutcomeAcknowledged or OutcomeExpired of the outcome at seq.

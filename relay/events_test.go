@@ -57,6 +57,7 @@ func currentEvents(t *testing.T) map[string]eventlog.Event {
 		"Abandoned 1":           abandoned(h, s),
 		"OutcomeAcknowledged 1": dropped(KindOutcomeAcknowledged, h, 6),
 		"OutcomeExpired 1":      dropped(KindOutcomeExpired, h, 6),
+		"Refused 1":             refusedEvent(h, refused{s, wire.StatusMalformed}),
 	}
 }
 
@@ -103,7 +104,7 @@ func goldenOf(name string, e eventlog.Event) goldenEvent {
 
 func writeGolden(t *testing.T, current map[string]eventlog.Event) {
 	var all []goldenEvent
-	for _, name := range []string{"Submitted 1", "Forwarded 1", "Abandoned 1", "OutcomeAcknowledged 1", "OutcomeExpired 1"} {
+	for _, name := range []string{"Submitted 1", "Forwarded 1", "Abandoned 1", "OutcomeAcknowledged 1", "OutcomeExpired 1", "Refused 1"} {
 		g := goldenOf(name, current[name])
 		w := apply(t, g)
 		g.Row, g.Erased = hex.EncodeToString(w.row), w.erased
@@ -200,6 +201,7 @@ func TestReplayWithoutBodies(t *testing.T) {
 // FuzzRow holds the row's parser to its encoder.
 func FuzzRow(f *testing.F) {
 	f.Add(row{state: stateForwarded, seq: 1, notAfter: 2}.marshal())
+	f.Add(row{state: stateRefused, seq: 1, notAfter: 2, status: 4}.marshal())
 	f.Add(row{state: stateQueued, seq: 1, notAfter: 2, jitterMS: 3, size: 4, uri: "/ip4/8.8.8.8/tcp/1"}.marshal())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := parseRow(b)
@@ -212,9 +214,13 @@ func FuzzRow(f *testing.F) {
 // FuzzHeaders does the same for the events' headers.
 func FuzzHeaders(f *testing.F) {
 	f.Add(settled{1, 2}.marshal())
+	f.Add(refused{settled{1, 2}, 4}.marshal())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if s, err := parseSettled(b); err == nil && !bytes.Equal(s.marshal(), b) {
 			t.Fatalf("%x encodes as %x", b, s.marshal())
+		}
+		if r, err := parseRefused(b); err == nil && !bytes.Equal(r.marshal(), b) {
+			t.Fatalf("%x encodes as %x", b, r.marshal())
 		}
 		if seq, err := parseDropped(b); err == nil {
 			if got := dropped(KindOutcomeExpired, wire.HandleHash{}, seq).Header; !bytes.Equal(got, b) {

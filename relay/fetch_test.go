@@ -33,7 +33,8 @@ func TestTooManyHandles(t *testing.T) {
 }
 
 func TestLongPoll(t *testing.T) {
-	inWorld(t, nil, func(w *world) {
+	patient := func(w *world) { w.limits.Queue.ProbeTimeout = time.Hour }
+	inWorld(t, patient, func(w *world) {
 		a, dead := w.agent(1), w.agent(2)
 		dead.set(func(a *fakeAgent) { a.down = true })
 		hang := make(chan struct{})

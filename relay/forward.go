@@ -58,12 +58,14 @@ func newForwarder(s *Service) *forwarder {
 
 // add queues an accepted submission.
 func (f *forwarder) add(e *entry, uri string, jitter time.Duration) {
-	f.post(event{addInput(e, uri, jitter), e})
+	in := addInput(e, uri, jitter)
+	in.Answers = f.s.links.answers(uri)
+	f.post(event{in, e})
 }
 
 func addInput(e *entry, uri string, jitter time.Duration) queue.Input {
 	return queue.Input{
-		Kind: queue.Add, ID: e.id, Jitter: jitter, NotAfter: e.notAfter.time(),
+		Kind: queue.Add, ID: e.id, Account: e.account, Jitter: jitter, NotAfter: e.notAfter.time(),
 		Destination: unique.Make(uri).Value(), // thousands may share one
 	}
 }
@@ -146,7 +148,7 @@ func (f *forwarder) step(ctx context.Context, now time.Time, e event) {
 	switch e.in.Kind {
 	case queue.Add:
 		f.entries[e.in.ID] = e.add
-	case queue.Taken:
+	case queue.Settled:
 		delete(f.entries, e.in.ID)
 	}
 	e.in.Random = f.random.Float64()
@@ -157,6 +159,7 @@ func (f *forwarder) step(ctx context.Context, now time.Time, e event) {
 		f.attempts.Go(func() { f.attempt(ctx, entry, send) })
 	}
 	for _, id := range f.effects.Abandon {
+		f.s.bodies.take(id)
 		f.s.keeper.abandon(f.entries[id])
 		delete(f.entries, id)
 	}

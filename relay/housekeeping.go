@@ -7,6 +7,7 @@ import (
 
 	"communicator/eventlog"
 	"communicator/wire"
+	"communicator/wire/pb"
 )
 
 // housekeeper settles what ran out of time, in batches: many submissions expire in
@@ -84,7 +85,7 @@ func (k *housekeeper) settle(ctx context.Context) bool {
 
 func (k *housekeeper) abandonAll(some []*entry) error {
 	var taken []*entry
-	_, err := k.s.cfg.Log.Decide(k.s.ctx, func(_ time.Time, t eventlog.Tables) ([]eventlog.Event, error) {
+	appended, err := k.s.cfg.Log.Decide(k.s.ctx, func(_ time.Time, t eventlog.Tables) ([]eventlog.Event, error) {
 		taken = taken[:0]
 		var events []eventlog.Event
 		for _, e := range some {
@@ -103,11 +104,16 @@ func (k *housekeeper) abandonAll(some []*entry) error {
 		k.s.fail(err)
 		return err
 	}
-	for _, e := range taken {
-		k.s.settled(e)
+	for i, e := range taken {
+		k.s.settled(settlement{entry: e, state: pb.OutcomeState_EXPIRED}, appended[i].Seq)
 		k.s.observe(Result{Op: OpAbandon, Status: wire.StatusExpired}, nil)
 	}
 	return nil
+}
+
+func isQueued(table eventlog.Reader, e *entry) (bool, error) {
+	r, err := readRow(table, e.handle)
+	return r != nil && r.state == stateQueued && r.seq == uint64(e.id), err
 }
 
 // sweep drops the outcomes that nobody acknowledged in time.
@@ -119,13 +125,20 @@ func (k *housekeeper) sweep(ctx context.Context) error {
 	due := func(r row) bool {
 		return r.state != stateQueued && !r.notAfter.time().Add(wire.OutcomeGrace).After(now)
 	}
+	find := func(table eventlog.Reader, h wire.HandleHash) (uint64, error) {
+		r, err := readRow(table, h)
+		if err != nil || r == nil || !due(*r) {
+			return 0, err
+		}
+		return r.seq, nil
+	}
 	var some []wire.HandleHash
 	var failed error
 	flush := func() {
 		if failed != nil || len(some) == 0 {
 			return
 		}
-		if failed = k.s.drop(KindOutcomeExpired, some, due); failed == nil {
+		if failed = k.s.drop(KindOutcomeExpired, some, find); failed == nil {
 			for range some {
 				k.s.observe(Result{Op: OpExpire, Status: wire.StatusOK}, nil)
 			}

@@ -12,11 +12,18 @@ import (
 // Limits bounds what strangers can make a sending agent do. A field left zero takes
 // its default.
 type Limits struct {
-	// QueuedPerAccount is how many submissions of one account may be queued. (10,000)
-	QueuedPerAccount int
+	// QueuedPerAccount is how many submissions of one account may be queued, and
+	// QueuedBytesPerAccount how many bytes their bodies may have together. A quota
+	// below the largest body shuts it out. (10,000; 256 MiB)
+	QueuedPerAccount      int
+	QueuedBytesPerAccount int64
 	// StorageMax is how many bytes queued submissions and kept outcomes may take
 	// together, counted before the log's overhead. (8 GiB)
 	StorageMax int64
+	// BodiesInMemory is how many bytes of submissions are kept in memory until their
+	// first attempt, StatesInMemory how many bytes of states and outcomes until they
+	// are acknowledged. What does not fit is read from the log. (16 MiB; 16 MiB)
+	BodiesInMemory, StatesInMemory int
 	// MaxPayload is the largest payload taken, in bytes. (wire.MaxPayload)
 	MaxPayload int
 
@@ -48,7 +55,9 @@ type Limits struct {
 
 const (
 	defaultQueued      = 10_000
+	defaultQueuedBytes = 256 << 20
 	defaultStorage     = 8 << 30
+	defaultInMemory    = 16 << 20
 	defaultRate        = 2_000
 	defaultBurst       = 4_000
 	defaultRefusedCost = 50
@@ -75,7 +84,7 @@ const (
 	// What a client is told to wait, by reason.
 	retryRate     = time.Second
 	retryQuota    = time.Minute
-	retryStorage  = 5 * time.Minute
+	retryStorage  = 10 * time.Second
 	retryReadOnly = time.Hour
 	retryClock    = 5 * time.Minute
 	retryStarting = time.Second
@@ -98,7 +107,10 @@ const (
 
 func (l Limits) withDefaults() Limits {
 	def(&l.QueuedPerAccount, defaultQueued)
+	def(&l.QueuedBytesPerAccount, defaultQueuedBytes)
 	def(&l.StorageMax, defaultStorage)
+	def(&l.BodiesInMemory, defaultInMemory)
+	def(&l.StatesInMemory, defaultInMemory)
 	def(&l.MaxPayload, wire.MaxPayload)
 	def(&l.RequestsPerSecond, defaultRate)
 	def(&l.RequestBurst, defaultBurst)

@@ -47,8 +47,12 @@ type link struct {
 	try   *opening    // the current or last attempt to open; nil at first
 }
 
-// opening is one attempt to open a stream, shared by all who want it.
+// opening is one attempt to open a stream, shared by all who want it, and given up when
+// none of them waits any more.
 type opening struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+
 	done chan struct{} // closed once conn or err is set
 	conn *conn
 	err  error
@@ -85,7 +89,7 @@ func (k *link) release() {
 	if k.users--; k.users > 0 {
 		return
 	}
-	if l.closed || !k.live() {
+	if l.closed || !k.live() || !k.try.finished() {
 		l.forget(k)
 		return
 	}
@@ -98,25 +102,38 @@ func (k *link) release() {
 	})
 }
 
-// live says whether the link has a stream that has not ended. The caller holds mu.
-func (k *link) live() bool {
-	if k.try == nil {
-		return false
-	}
+// live says whether the link has a stream, or is about to. The caller holds mu.
+func (k *link) live() bool { return k.try != nil && !k.try.over() }
+
+// over says whether the attempt failed or its stream has ended. The caller holds mu.
+func (o *opening) over() bool {
+	return o.finished() && (o.err != nil || ended(o.conn.client))
+}
+
+func (o *opening) finished() bool {
 	select {
-	case <-k.try.done:
-	default:
-		return true // still opening
-	}
-	if k.try.err != nil {
-		return false
-	}
-	select {
-	case <-k.try.conn.client.Done():
-		return false
-	default:
+	case <-o.done:
 		return true
+	default:
+		return false
 	}
+}
+
+func ended(c *mux.Client) bool {
+	select {
+	case <-c.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// answers says whether a stream to the agent is open on which it answered.
+func (l *links) answers(uri string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := l.byURI[uri]
+	return k != nil && k.live() && k.try.finished() && k.try.conn.answers.Load() > 0
 }
 
 // forget drops an unused link and closes its stream. The caller holds mu.
@@ -130,6 +147,7 @@ func (l *links) forget(k *link) {
 		return
 	}
 	try := k.try
+	try.cancel()
 	l.ending.Go(func() {
 		<-try.done
 		if try.conn != nil {
@@ -146,8 +164,9 @@ func (k *link) open(ctx context.Context) (*conn, error) {
 		if old := k.try; old != nil && old.conn != nil {
 			l.ending.Go(func() { _ = old.conn.client.Close() })
 		}
-		k.try = &opening{done: make(chan struct{})}
-		try := k.try
+		try := &opening{done: make(chan struct{})}
+		try.ctx, try.cancel = context.WithCancel(l.s.ctx)
+		k.try = try
 		l.ending.Go(func() { try.run(l.s, k.uri) })
 	}
 	try := k.try
@@ -164,6 +183,7 @@ func (k *link) open(ctx context.Context) (*conn, error) {
 // may be another than when the submission was accepted.
 func (o *opening) run(s *Service, name string) {
 	defer close(o.done)
+	defer o.cancel()
 	uri, err := agenturi.Parse(name)
 	if err == nil {
 		err = s.policy.CheckURI(uri)
@@ -172,7 +192,7 @@ func (o *opening) run(s *Service, name string) {
 		o.err = fmt.Errorf("%w: %w", errForbidden, err)
 		return
 	}
-	client, err := s.dial(s.ctx, uri, wire.ProtocolDeliver)
+	client, err := s.dial(o.ctx, uri, wire.ProtocolDeliver)
 	if err != nil {
 		o.err = err
 		return

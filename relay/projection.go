@@ -23,6 +23,7 @@ const (
 	stateQueued state = iota + 1
 	stateForwarded
 	stateAbandoned
+	stateRefused
 )
 
 // row is what the table holds for one handle.
@@ -30,6 +31,8 @@ type row struct {
 	state    state
 	seq      uint64 // of the event that made the row
 	notAfter hour
+
+	status wire.Status // of a refused submission alone
 
 	// Of a queued submission alone.
 	jitterMS uint32
@@ -43,8 +46,11 @@ func (r row) marshal() []byte {
 	b = append(b, byte(r.state))
 	b = binary.BigEndian.AppendUint64(b, r.seq)
 	b = binary.BigEndian.AppendUint32(b, uint32(r.notAfter))
-	if r.state != stateQueued {
+	switch r.state {
+	case stateForwarded, stateAbandoned:
 		return b
+	case stateRefused:
+		return binary.BigEndian.AppendUint16(b, uint16(r.status))
 	}
 	b = binary.BigEndian.AppendUint32(b, r.jitterMS)
 	b = append(b, r.account[:]...)
@@ -63,6 +69,12 @@ func parseRow(b []byte) (row, error) {
 		if !s.Empty() {
 			return row{}, wire.ErrMalformed
 		}
+	case stateRefused:
+		var status uint16
+		if !s.ReadUint16(&status) || !s.Empty() {
+			return row{}, wire.ErrMalformed
+		}
+		r.status = wire.Status(status)
 	case stateQueued:
 		if !s.ReadUint32(&r.jitterMS) || !s.CopyBytes(r.account[:]) || !s.ReadUint32(&r.size) || len(s) > wire.MaxURI {
 			return row{}, wire.ErrMalformed
@@ -93,7 +105,7 @@ func (projection) ID() byte     { return wire.TableRelay }
 // settled by a later event, which makes the row by itself; so a replay ends with
 // the same rows.
 func (projection) Apply(w eventlog.Writer, r eventlog.Record, body []byte) error {
-	if r.Kind < KindSubmitted || r.Kind > KindOutcomeExpired {
+	if r.Kind < KindSubmitted || r.Kind > KindRefused {
 		return nil
 	}
 	if r.Version != eventVersion {
@@ -105,8 +117,15 @@ func (projection) Apply(w eventlog.Writer, r eventlog.Record, body []byte) error
 	switch r.Kind {
 	case KindSubmitted:
 		return applySubmitted(w, r, body)
-	case KindForwarded, KindAbandoned:
-		return applySettled(w, r)
+	case KindForwarded:
+		s, err := parseSettled(r.Header)
+		return applySettled(w, r, s, row{state: stateForwarded}, err)
+	case KindAbandoned:
+		s, err := parseSettled(r.Header)
+		return applySettled(w, r, s, row{state: stateAbandoned}, err)
+	case KindRefused:
+		s, err := parseRefused(r.Header)
+		return applySettled(w, r, s.settled, row{state: stateRefused, status: s.status}, err)
 	default:
 		seq, err := parseDropped(r.Header)
 		if err != nil {
@@ -134,17 +153,14 @@ func applySubmitted(w eventlog.Writer, r eventlog.Record, body []byte) error {
 	}.marshal())
 }
 
-func applySettled(w eventlog.Writer, r eventlog.Record) error {
-	s, err := parseSettled(r.Header)
+// applySettled replaces a queued submission's row by next, unless parsing failed.
+func applySettled(w eventlog.Writer, r eventlog.Record, s settled, next row, err error) error {
 	if err != nil {
 		return err
 	}
 	if err := w.EraseBody(s.submitted); err != nil {
 		return err
 	}
-	next := row{state: stateForwarded, seq: r.Seq, notAfter: s.notAfter}
-	if r.Kind == KindAbandoned {
-		next.state = stateAbandoned
-	}
+	next.seq, next.notAfter = r.Seq, s.notAfter
 	return w.Set(r.Stream, next.marshal())
 }

@@ -11,25 +11,36 @@ import (
 // submission is appended and given back when it is settled, so that no two
 // submissions get the last one.
 type quota struct {
-	perAccount int
-	storageMax int64
+	perAccount      int
+	bytesPerAccount int64
+	storageMax      int64
 
 	mu       sync.Mutex
-	accounts map[wire.AccountID]int // guarded by mu: queued, entries above zero only
-	queued   int                    // guarded by mu
-	outcomes int                    // guarded by mu
-	stored   int64                  // guarded by mu: bytes
+	accounts map[wire.AccountID]share // guarded by mu: of those that have something queued
+	queued   int                      // guarded by mu
+	outcomes int                      // guarded by mu
+	stored   int64                    // guarded by mu: bytes
+}
+
+// share is what one account has queued.
+type share struct {
+	submissions int
+	bytes       int64
 }
 
 func newQuota(l Limits) *quota {
-	return &quota{perAccount: l.QueuedPerAccount, storageMax: l.StorageMax, accounts: make(map[wire.AccountID]int)}
+	return &quota{
+		perAccount: l.QueuedPerAccount, bytesPerAccount: l.QueuedBytesPerAccount, storageMax: l.StorageMax,
+		accounts: make(map[wire.AccountID]share),
+	}
 }
 
 // take reserves a place for a submission of size bytes, or says what is exceeded.
 func (q *quota) take(account wire.AccountID, size int) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.accounts[account] >= q.perAccount {
+	has := q.accounts[account]
+	if has.submissions >= q.perAccount || has.bytes+int64(size) > q.bytesPerAccount {
 		return refuse(wire.StatusTryAgain, retryQuota)
 	}
 	if q.stored+int64(size) > q.storageMax {
@@ -48,7 +59,8 @@ func (q *quota) load(account wire.AccountID, size int) {
 
 // add counts one submission. The caller holds mu.
 func (q *quota) add(account wire.AccountID, size int) {
-	q.accounts[account]++
+	has := q.accounts[account]
+	q.accounts[account] = share{has.submissions + 1, has.bytes + int64(size)}
 	q.queued++
 	q.stored += int64(size)
 }
@@ -57,8 +69,11 @@ func (q *quota) add(account wire.AccountID, size int) {
 func (q *quota) release(account wire.AccountID, size int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.accounts[account]--; q.accounts[account] <= 0 {
+	has := q.accounts[account]
+	if has.submissions--; has.submissions <= 0 {
 		delete(q.accounts, account)
+	} else {
+		q.accounts[account] = share{has.submissions, has.bytes - int64(size)}
 	}
 	q.queued--
 	q.stored -= int64(size)

@@ -66,12 +66,15 @@ type Service struct {
 	loaded atomic.Bool // the queue and the quotas have been read from the log
 
 	quota       *quota
-	waiters     *waiters
+	states      *states
+	bodies      *bodies
 	forwarder   *forwarder
 	links       *links
 	keeper      *housekeeper
 	descriptors *descriptors
 	requests    *requestLimit
+	settlements *group[*settling]
+	submissions *group[*submitting]
 	uris        uris
 
 	mu      sync.Mutex
@@ -90,12 +93,15 @@ func New(cfg Config) *Service {
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.quota = newQuota(s.limits)
-	s.waiters = newWaiters()
+	s.states = newStates(s.limits.StatesInMemory)
+	s.bodies = newBodies(s.limits.BodiesInMemory)
 	s.links = newLinks(s)
 	s.keeper = newHousekeeper(s)
 	s.forwarder = newForwarder(s)
 	s.descriptors = newDescriptors(s)
 	s.requests = newRequestLimit(s.limits)
+	s.settlements = &group[*settling]{run: s.settleAll}
+	s.submissions = &group[*submitting]{run: s.submitAll}
 	s.uris.parsed = make(map[string]agenturi.URI)
 	return s
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"math"
 	"time"
 
@@ -31,25 +32,74 @@ func (s *Service) submit(account wire.AccountID, in *pb.Submission, result *Resu
 	if err := s.quota.take(account, len(event.Body)); err != nil {
 		return s.known(event, err, result)
 	}
-	// The service's own context: a client that hangs up must not leave a
-	// submission that is stored but queued only at the next start.
-	appended, err := s.cfg.Log.Append(s.ctx, event)
+	it := &submitting{event: event}
+	s.submissions.do(it)
+	a, err := it.appended, it.err
+	if errors.Is(err, errAlone) {
+		a, err = s.submitOne(event)
+	}
 	if err != nil {
 		s.quota.release(account, len(event.Body))
-		s.fail(err)
 		return nil, err
 	}
-	a := appended[0]
 	result.Duplicate = a.Duplicate
 	if a.Duplicate {
 		s.quota.release(account, len(event.Body))
 	} else {
-		s.forwarder.add(&entry{
+		s.queue(&entry{
 			id: queue.ID(a.Seq), handle: handle, account: account, size: uint32(len(event.Body)),
 			notAfter: hourOf(body.NotAfter),
-		}, body.URI, body.Jitter)
+		}, in)
 	}
 	return s.receipt(a)
+}
+
+// submitting is a submission on its way into the log.
+type submitting struct {
+	event    eventlog.Event
+	appended eventlog.Appended
+	err      error
+}
+
+// errAlone: the log refused a submission or one that came in with it.
+var errAlone = errors.New("relay: to be appended alone")
+
+// submitAll appends what came in together.
+func (s *Service) submitAll(all []*submitting) {
+	if len(all) == 1 {
+		all[0].appended, all[0].err = s.submitOne(all[0].event)
+		return
+	}
+	events := make([]eventlog.Event, len(all))
+	for i, it := range all {
+		events[i] = it.event
+	}
+	appended, err := s.cfg.Log.Append(s.ctx, events...)
+	for i, it := range all {
+		if err != nil {
+			it.err = errAlone
+		} else {
+			it.appended = appended[i]
+		}
+	}
+}
+
+// submitOne uses the service's own context: a client that hangs up must not leave a
+// submission that is stored but queued only at the next start.
+func (s *Service) submitOne(event eventlog.Event) (eventlog.Appended, error) {
+	appended, err := s.cfg.Log.Append(s.ctx, event)
+	if err != nil {
+		s.fail(err)
+		return eventlog.Appended{}, err
+	}
+	return appended[0], nil
+}
+
+// queue hands an accepted submission on, with what will be asked for soon.
+func (s *Service) queue(e *entry, in *pb.Submission) {
+	s.states.queued(e.handle)
+	s.bodies.keep(e.id, &pb.DeliverRequest{KeyId: in.KeyId, Sealed: in.Sealed, Payload: in.Payload, NotAfter: in.NotAfter})
+	s.forwarder.add(e, in.Uri, time.Duration(in.JitterMs)*time.Millisecond)
 }
 
 // known answers a submission over a quota: with its receipt if it was accepted

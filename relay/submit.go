@@ -94,6 +94,14 @@ func seconds(d time.Duration) uint32 { return uint32((d + time.Second - 1) / tim
 
 func (c *session) answer(ctx context.Context, now time.Time, body []byte, w mux.ReplyWriter, result *Result) (*pb.SubmitResponse, error) {
 	if !c.limit.allow(now) {
+		// Held, not answered at once: a client that repeats what it is refused would
+		// otherwise cost as much as it can send. Its places in flight are the bound.
+		timer := time.NewTimer(retryRate)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
 		return nil, refuse(wire.StatusTryAgain, retryRate)
 	}
 	var req pb.SubmitRequest

@@ -245,6 +245,44 @@ func TestQuota(t *testing.T) {
 	})
 }
 
+func TestQuotaOfBytes(t *testing.T) {
+	setup := func(w *world) { w.limits.QueuedBytesPerAccount = 100_000 }
+	inWorld(t, setup, func(w *world) {
+		a := w.agent(1)
+		a.set(func(a *fakeAgent) { a.down = true })
+		large := func() *pb.Submission {
+			in := w.submission(a)
+			in.Payload = bytes.Repeat(in.Payload[:1], 48_000)
+			return in
+		}
+		alex, blair := w.dial("alex"), w.dial("blair")
+		defer blair.close()
+		first, second, third := large(), large(), large()
+		alex.submitOK(first)
+		alex.submitOK(second)
+		refused := func() {
+			t.Helper()
+			resp := alex.submit(third)
+			if wire.Status(resp.Status) != wire.StatusTryAgain || resp.RetryAfterSeconds == 0 {
+				t.Fatalf("over the quota: %v", resp)
+			}
+		}
+		refused()
+		alex.wantState(third.Handle, pb.OutcomeState_UNKNOWN) // before it was accepted
+		alex.submitOK(first)                                  // known: its receipt, quota or not
+		blair.submitOK(large())                               // each has their own
+		alex.close()
+		w.restart() // counted anew
+		alex = w.dial("alex")
+		defer alex.close()
+		refused()
+		a.set(func(a *fakeAgent) { a.down = false })
+		alex.fetch(time.Minute, first.Handle)
+		alex.submitOK(third)
+		wantAll(alex, pb.OutcomeState_FORWARDED, [][]byte{second.Handle, third.Handle})
+	})
+}
+
 func TestStorageMax(t *testing.T) {
 	setup := func(w *world) { w.limits.StorageMax = 2*1500 + 100 }
 	inWorld(t, setup, func(w *world) {

@@ -37,7 +37,7 @@ func (l *troubledLog) set(growing, all error) {
 }
 
 func (l *troubledLog) Append(ctx context.Context, events ...eventlog.Event) ([]eventlog.Appended, error) {
-	if err := l.refusal(true); err != nil {
+	if err := l.refusal(Growing(events[0].Kind)); err != nil {
 		return nil, err
 	}
 	return l.Log.Append(ctx, events...)

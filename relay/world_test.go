@@ -172,7 +172,7 @@ func (w *world) checkLog() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if r.Kind == KindForwarded || r.Kind == KindAbandoned {
+		if r.Kind == KindForwarded || r.Kind == KindAbandoned || r.Kind == KindRefused {
 			if settled[string(r.Stream)]++; settled[string(r.Stream)] > 1 {
 				w.t.Fatal("a handle was settled twice")
 			}

@@ -8,11 +8,15 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"communicator/wire"
 )
 
 // modelItem is what a reader of the rules would keep of a submission.
 type modelItem struct {
 	dest     string
+	account  wire.AccountID
+	probe    time.Duration // the timeout, while it is a probe
 	notAfter time.Time
 	flying   bool
 	notYet   time.Time // certainly not sent before
@@ -54,7 +58,8 @@ func (m *machine) step(t *rapid.T, in Input) {
 		case m.now.Before(it.notYet):
 			t.Fatalf("sent %d %v early", send.ID, it.notYet.Sub(m.now))
 		}
-		it.flying = true
+		it.flying, it.probe = true, send.Timeout
+		m.checkProbe(t, send)
 	}
 	for _, id := range out.Abandon {
 		it := m.items[id]
@@ -67,11 +72,48 @@ func (m *machine) step(t *rapid.T, in Input) {
 	m.check(t)
 }
 
+// checkProbe holds what was just sent to the rules of probes.
+func (m *machine) checkProbe(t *rapid.T, send Send) {
+	if send.Timeout == 0 {
+		return
+	}
+	ours, all, again, ourAgain := 0, 0, 0, 0
+	for id, it := range m.items {
+		if it.probe == 0 {
+			continue
+		}
+		if id != send.ID && it.dest == send.Destination {
+			t.Fatalf("%q is probed by %d and %d", it.dest, id, send.ID)
+		}
+		all++
+		mine := it.account == m.items[send.ID].account
+		if mine {
+			ours++
+		}
+		if it.probe > m.cfg.ProbeTimeout { // it failed before
+			again++
+			if mine {
+				ourAgain++
+			}
+		}
+	}
+	half := func(n int) int { return n - n/2 }
+	if all > m.cfg.Probes || ours > m.cfg.ProbesPerAccount || again > half(m.cfg.Probes) || ourAgain > half(m.cfg.ProbesPerAccount) {
+		t.Fatalf("%d probes, %d again; of the account %d, %d again", all, again, ours, ourAgain)
+	}
+}
+
 // check compares counts and caps with the model's.
 func (m *machine) check(t *rapid.T) {
 	perDest := map[string]int{}
+	perAccount := map[wire.AccountID]int{}
 	flying := 0
 	for id, it := range m.items {
+		if it.flying && it.probe == 0 {
+			if perAccount[it.account]++; perAccount[it.account] > m.cfg.PerAccount {
+				t.Fatalf("%d in flight of account %x", perAccount[it.account], it.account)
+			}
+		}
 		if it.flying {
 			flying++
 			perDest[it.dest]++
@@ -108,9 +150,9 @@ func (m *machine) answer(t *rapid.T, kind Kind) {
 	id := m.pickFlying(t)
 	it := m.items[id]
 	in := Input{Kind: kind, ID: id}
-	it.flying = false
+	it.flying, it.probe = false, 0
 	switch kind {
-	case Taken:
+	case Settled:
 		m.answered[it.dest] = true
 		delete(m.items, id)
 	case Refused, Held:
@@ -134,10 +176,13 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := Config{
 			BackoffMin: time.Second, BackoffMax: time.Minute, JitterMax: time.Minute,
-			PerDestination: rapid.IntRange(1, 4).Draw(t, "perDestination"),
-			Total:          rapid.IntRange(1, 8).Draw(t, "total"),
-			Probes:         rapid.IntRange(1, 3).Draw(t, "probes"),
-			Burst:          rapid.IntRange(1, 3).Draw(t, "burst"),
+			PerDestination:   rapid.IntRange(1, 4).Draw(t, "perDestination"),
+			Total:            rapid.IntRange(1, 8).Draw(t, "total"),
+			Probes:           rapid.IntRange(1, 4).Draw(t, "probes"),
+			ProbesPerAccount: rapid.IntRange(1, 3).Draw(t, "probesPerAccount"),
+			ProbeTimeout:     time.Second, ProbeTimeoutMax: 4 * time.Second,
+			PerAccount: rapid.IntRange(1, 4).Draw(t, "perAccount"),
+			Burst:      rapid.IntRange(1, 3).Draw(t, "burst"),
 		}
 		m := &machine{
 			cfg: cfg, q: New(cfg), twin: New(cfg), now: epoch,
@@ -146,13 +191,16 @@ func TestModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				m.next++
+				account := wire.AccountID{byte(rapid.IntRange(0, 2).Draw(t, "account"))}
 				dest := string(rune('a' + rapid.IntRange(0, modelDests-1).Draw(t, "dest")))
 				left := time.Duration(rapid.Int64Range(int64(time.Second), int64(time.Hour)).Draw(t, "left"))
 				jitter := time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "jitter"))
-				m.items[m.next] = &modelItem{dest: dest, notAfter: m.now.Add(left)}
-				m.step(t, Input{Kind: Add, ID: m.next, Destination: dest, NotAfter: m.now.Add(left), Jitter: jitter})
+				m.items[m.next] = &modelItem{dest: dest, account: account, notAfter: m.now.Add(left)}
+				answers := rapid.Bool().Draw(t, "answers")
+				m.answered[dest] = m.answered[dest] || answers
+				m.step(t, Input{Kind: Add, Answers: answers, ID: m.next, Account: account, Destination: dest, NotAfter: m.now.Add(left), Jitter: jitter})
 			},
-			"taken":    func(t *rapid.T) { m.answer(t, Taken) },
+			"settled":  func(t *rapid.T) { m.answer(t, Settled) },
 			"refused":  func(t *rapid.T) { m.answer(t, Refused) },
 			"deferred": func(t *rapid.T) { m.answer(t, Deferred) },
 			"failed":   func(t *rapid.T) { m.answer(t, Failed) },
@@ -191,7 +239,7 @@ func (m *machine) drain(t *rapid.T) {
 		if flying != 0 {
 			m.answered[m.items[flying].dest] = true
 			delete(m.items, flying)
-			m.step(t, Input{Kind: Taken, ID: flying})
+			m.step(t, Input{Kind: Settled, ID: flying})
 			continue
 		}
 		m.now = m.wake

@@ -3,6 +3,8 @@ package queue
 import (
 	"math"
 	"time"
+
+	"communicator/wire"
 )
 
 // ID names one submission, in the order in which they were accepted.
@@ -15,16 +17,17 @@ type Kind uint8
 const (
 	// Tick: the time that [Effects.Wake] named has come. Harmless at any time.
 	Tick Kind = iota
-	// Add: a submission was accepted, or found at start: ID, Destination,
-	// NotAfter, Jitter, Random. A known ID changes nothing.
+	// Add: a submission was accepted, or found at start: ID, Account, Destination,
+	// Answers, NotAfter, Jitter, Random. A known ID changes nothing.
 	Add
-	// Taken: the receiving agent took it and its outcome is stored: ID.
-	Taken
+	// Settled: the receiving agent took it, or refused it for good, and that is
+	// stored: ID.
+	Settled
 	// Deferred: the receiving agent answered that it takes nothing now: ID,
 	// RetryAfter, Random.
 	Deferred
-	// Refused: the receiving agent will not take this one as it is, but answers:
-	// ID, Random.
+	// Refused: the receiving agent did not take this one, but answers, and may take
+	// it later: ID, Random.
 	Refused
 	// Failed: no answer, or not from the agent that the URI names: ID, Random.
 	Failed
@@ -38,7 +41,9 @@ const (
 type Input struct {
 	Kind        Kind
 	ID          ID
+	Account     wire.AccountID // whose probes are counted together
 	Destination string
+	Answers     bool // it answered lately: unless it is known here, it counts as proven
 	NotAfter    time.Time
 	Jitter      time.Duration // mean of the delay that the sender asks for
 	RetryAfter  time.Duration
@@ -50,6 +55,9 @@ type Send struct {
 	ID          ID
 	Destination string
 	Attempt     int // 1 for the first since the queue was made
+	// Timeout is how long all of it may take, connecting included, before it has
+	// [Failed]; zero: as long as with any agent that answers.
+	Timeout time.Duration
 }
 
 // Effects is what a step asks for. The caller empties it between steps and may
@@ -76,28 +84,35 @@ type Stat struct {
 
 // Queue is the state. It is not safe for concurrent use.
 type Queue struct {
-	cfg    Config
-	items  map[ID]*item     // for look-up only, never iterated
-	dests  map[string]*dest // likewise
-	expiry heap[*item, byExpiry]
-	// due holds the destinations that could send, by when: those that have
-	// answered and those that have not, each under its own cap.
-	due [classes]heap[*dest, byDue]
+	cfg Config
+	// For look-up only, never iterated.
+	items    map[ID]*item
+	dests    map[string]*dest
+	accounts map[wire.AccountID]*account
+	lanes    map[laneKey]*lane
 
-	turns    uint64 // breaks ties between destinations
-	inFlight int    // sends to proven destinations
-	probes   int    // sends to unproven ones
-	paused   int    // destinations with failures > 0
+	expiry heap[*item, byExpiry]
+	due    heap[*dest, byDue]         // proven destinations that could send, by when
+	line   [kinds]heap[*side, bySide] // accounts that could probe, by when
+
+	turns    uint64     // breaks ties
+	inFlight int        // sends to proven destinations
+	probes   [kinds]int // sends to unproven ones
+	paused   int        // destinations with failures > 0
 }
 
 // New returns an empty queue.
 func New(cfg Config) *Queue {
-	return &Queue{cfg: cfg.withDefaults(), items: make(map[ID]*item), dests: make(map[string]*dest)}
+	return &Queue{
+		cfg: cfg.withDefaults(), items: make(map[ID]*item), dests: make(map[string]*dest),
+		accounts: make(map[wire.AccountID]*account), lanes: make(map[laneKey]*lane),
+	}
 }
 
 // Stat counts.
 func (q *Queue) Stat() Stat {
-	return Stat{len(q.items), q.inFlight + q.probes, q.probes, len(q.dests), q.paused}
+	probes := q.probes[fresh] + q.probes[failed]
+	return Stat{len(q.items), q.inFlight + probes, probes, len(q.dests), q.paused}
 }
 
 // Step folds one input into the state at the time now and appends what follows
@@ -123,20 +138,16 @@ func (q *Queue) add(now int64, in Input) {
 	if q.items[in.ID] != nil {
 		return
 	}
-	d := q.dests[in.Destination]
-	if d == nil {
-		d = &dest{uri: in.Destination, pos: absent}
-		q.dests[in.Destination] = d
-	}
 	it := &item{
-		id: in.ID, dest: d, notAfter: in.NotAfter.UnixNano(),
+		id: in.ID, lane: q.lane(in), notAfter: in.NotAfter.UnixNano(),
 		waitPos: absent, expiryPos: absent,
 	}
 	it.due = now + q.jitter(in.Jitter, time.Duration(it.notAfter-now), in.Random)
+	it.lane.account.items++
 	q.items[in.ID] = it
 	q.expiry.push(it)
-	d.waiting.push(it)
-	q.schedule(now, d)
+	q.put(it)
+	q.schedule(now, it.lane)
 }
 
 // jitter draws from the exponential distribution that the sender asked for.
@@ -151,10 +162,10 @@ func (q *Queue) jitter(mean, left time.Duration, random float64) int64 {
 
 // answer takes an item out of flight and decides its and its destination's future.
 func (q *Queue) answer(now int64, it *item, in Input, effects *Effects) {
-	d := it.dest
-	q.land(it)
+	d := it.lane.dest
+	q.land(now, it)
 	switch in.Kind {
-	case Taken:
+	case Settled:
 		q.answered(d)
 		q.forget(it)
 	case Refused:
@@ -173,22 +184,26 @@ func (q *Queue) answer(now int64, it *item, in Input, effects *Effects) {
 	case Held:
 		q.again(now, it, in.Random)
 	}
-	if it.expired && in.Kind != Taken {
+	if it.expired && in.Kind != Settled {
 		q.abandon(it, effects)
 	}
-	q.schedule(now, d)
+	q.schedule(now, it.lane)
 }
 
 // land gives the send's place back.
-func (q *Queue) land(it *item) {
+func (q *Queue) land(now int64, it *item) {
 	it.flying = false
-	it.dest.flying--
-	if it.probe {
-		it.dest.probing, it.probe = false, false
-		q.probes--
-	} else {
+	it.lane.flying--
+	it.lane.dest.flying--
+	if it.probes == nil {
 		q.inFlight--
+		it.lane.account.flying--
+		q.unpark(now, it.lane.account)
+		return
 	}
+	it.lane.dest.probing = false
+	q.returnProbe(now, it.probes)
+	it.probes = nil
 }
 
 func (q *Queue) answered(d *dest) {
@@ -210,34 +225,41 @@ func (q *Queue) pause(now int64, d *dest, in Input) {
 	}
 	if d.failures == 0 {
 		q.paused++
+		d.since = now
 	}
 	d.failures++
 	d.proven = false
-	wait := q.backoff(d.failures, in.Random)
+	wait := q.backoff(d.failures, q.longest(time.Duration(now-d.since)), in.Random)
 	d.until = now + int64(max(wait, min(in.RetryAfter, q.cfg.BackoffMax)))
 }
 
 // again has an item wait for its own backoff.
 func (q *Queue) again(now int64, it *item, random float64) {
 	it.failures++
-	q.wait(it, now+int64(q.backoff(int(it.failures), random)))
+	q.wait(it, now+int64(q.backoff(int(it.failures), q.cfg.BackoffMax, random)))
 }
 
 func (q *Queue) wait(it *item, due int64) {
 	it.due = due
-	it.dest.waiting.push(it)
+	q.put(it)
+}
+
+// longest is the longest pause of a destination that has failed for so long: a share of
+// that time, so that a short outage is not followed by a long wait.
+func (q *Queue) longest(failing time.Duration) time.Duration {
+	return min(q.cfg.BackoffMax, max(shortOutage, failing/outageShare))
 }
 
 // backoff doubles from the least to the greatest pause; the random part keeps
 // those who failed together from coming back together.
-func (q *Queue) backoff(failures int, random float64) time.Duration {
+func (q *Queue) backoff(failures int, longest time.Duration, random float64) time.Duration {
 	full := 2 * q.cfg.BackoffMin // so that the shortest is not below the minimum
 	for range failures - 1 {
-		if full *= 2; full >= q.cfg.BackoffMax {
+		if full *= 2; full >= longest {
 			break
 		}
 	}
-	full = min(full, q.cfg.BackoffMax)
+	full = min(full, longest)
 	return full - time.Duration(random*float64(full)/2)
 }
 
@@ -245,7 +267,8 @@ func (q *Queue) backoff(failures int, random float64) time.Duration {
 func (q *Queue) forget(it *item) {
 	delete(q.items, it.id)
 	q.expiry.remove(it)
-	it.dest.waiting.remove(it)
+	q.pull(it)
+	it.lane.account.items--
 }
 
 func (q *Queue) abandon(it *item, effects *Effects) {
@@ -263,73 +286,63 @@ func (q *Queue) expire(now int64, effects *Effects) {
 			continue
 		}
 		q.abandon(it, effects)
-		q.schedule(now, it.dest)
+		q.schedule(now, it.lane)
 	}
 }
 
-// schedule puts a destination where it belongs after a change: out of the map if
-// it is empty, into the heap if it could send at some time.
-func (q *Queue) schedule(now int64, d *dest) {
-	q.due[d.class].remove(d)
-	if d.waiting.len() == 0 {
-		if d.flying == 0 {
-			if d.failures > 0 {
-				q.paused--
-			}
-			delete(q.dests, d.uri)
-		}
-		return
-	}
-	if d.full(&q.cfg) {
-		return // an answer will bring it back
-	}
-	q.turns++
-	d.at, d.turn = max(now, d.until, d.waiting.top().due), q.turns
-	d.class = unproven
-	if d.proven {
-		d.class = proven
-	}
-	q.due[d.class].push(d)
-}
-
-// dispatch sends what is due, within the caps, destination by destination.
+// dispatch sends what is due within the caps: account by account to the unproven,
+// destination by destination to the proven.
 func (q *Queue) dispatch(now int64, effects *Effects) {
-	for class := range q.due {
-		due := &q.due[class]
-		for due.len() > 0 && due.top().at <= now && q.room(class) {
-			d := due.top()
-			for range q.cfg.Burst {
-				if d.full(&q.cfg) || !q.room(class) || d.waiting.len() == 0 || d.waiting.top().due > now {
-					break
-				}
-				q.send(d, effects)
-			}
-			q.schedule(now, d)
+	for kind := range q.line {
+		line := &q.line[kind]
+		for line.len() > 0 && line.top().at <= now && q.roomToProbe(kind) {
+			q.probe(now, line.top(), effects)
 		}
 	}
-}
-
-// room says whether the cap over all destinations of the class allows one more send.
-func (q *Queue) room(class int) bool {
-	if class == proven {
-		return q.inFlight < q.cfg.Total
+	for q.due.len() > 0 && q.due.top().at <= now && q.inFlight < q.cfg.Total {
+		q.burst(now, q.due.top(), effects)
 	}
-	return q.probes < q.cfg.Probes
 }
 
-func (q *Queue) send(d *dest, effects *Effects) {
-	it := d.waiting.top()
-	d.waiting.remove(it)
+// probe sends the first message in line to its destination, alone.
+func (q *Queue) probe(now int64, s *side, effects *Effects) {
+	it := s.lanes.top().waiting.top()
+	d := it.lane.dest
+	q.launch(it, effects, q.patience(d))
+	it.probes, d.probing = s, true
+	q.takeProbe(now, s)
+	q.schedule(now, it.lane)
+}
+
+// burst sends a destination's share of this turn.
+func (q *Queue) burst(now int64, d *dest, effects *Effects) {
+	for sent := 0; sent < q.cfg.Burst; {
+		if d.flying >= q.cfg.PerDestination || q.inFlight >= q.cfg.Total || d.lanes.len() == 0 || d.next().due > now {
+			break
+		}
+		it := d.next()
+		if it.lane.account.flying >= q.cfg.PerAccount {
+			q.park(it.lane)
+			continue
+		}
+		q.launch(it, effects, 0)
+		q.inFlight++
+		it.lane.account.flying++
+		sent++
+	}
+	q.due.remove(d) // to the end of the line
+	q.offer(now, d)
+}
+
+// launch takes an item from those that wait.
+func (q *Queue) launch(it *item, effects *Effects, timeout time.Duration) {
+	d := it.lane.dest
+	q.pull(it)
 	it.flying, it.answersAtSend = true, d.answers
 	it.attempts++
+	it.lane.flying++
 	d.flying++
-	if d.proven {
-		q.inFlight++
-	} else {
-		q.probes++
-		it.probe, d.probing = true, true
-	}
-	effects.Send = append(effects.Send, Send{ID: it.id, Destination: d.uri, Attempt: int(it.attempts)})
+	effects.Send = append(effects.Send, Send{ID: it.id, Destination: d.uri, Attempt: int(it.attempts), Timeout: timeout})
 }
 
 // setWake names the next time at which something happens by itself. What is due
@@ -339,9 +352,12 @@ func (q *Queue) setWake(now int64, effects *Effects) {
 	if q.expiry.len() > 0 {
 		next = q.expiry.top().notAfter
 	}
-	for class := range q.due {
-		if due := &q.due[class]; due.len() > 0 && due.top().at > now {
-			next = min(next, due.top().at)
+	if q.due.len() > 0 && q.due.top().at > now {
+		next = min(next, q.due.top().at)
+	}
+	for kind := range q.line {
+		if line := &q.line[kind]; line.len() > 0 && line.top().at > now {
+			next = min(next, line.top().at)
 		}
 	}
 	effects.Wake = time.Time{}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"communicator/wire"
 )
 
 var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -57,13 +59,13 @@ func TestOneProbeThenPipeline(t *testing.T) {
 	for id := ID(2); id <= 6; id++ {
 		b.want(b.add(id, "a"))
 	}
-	b.want(b.step(Input{Kind: Taken, ID: 1}), 2, 3, 4)
-	b.want(b.step(Input{Kind: Taken, ID: 3}), 5)
+	b.want(b.step(Input{Kind: Settled, ID: 1}), 2, 3, 4)
+	b.want(b.step(Input{Kind: Settled, ID: 3}), 5)
 	if st := b.q.Stat(); st != (Stat{Items: 4, InFlight: 3, Destinations: 1}) {
 		t.Fatalf("stat %+v", st)
 	}
 	for _, id := range []ID{2, 4, 5, 6} {
-		b.step(Input{Kind: Taken, ID: id})
+		b.step(Input{Kind: Settled, ID: id})
 	}
 	if st := b.q.Stat(); st != (Stat{}) {
 		t.Fatalf("an empty queue holds %+v", st)
@@ -93,11 +95,33 @@ func TestUnreachableDestinationIsProbedAlone(t *testing.T) {
 	if st := b.q.Stat(); st.Paused != 1 || st.Probes != 1 {
 		t.Fatalf("stat %+v", st)
 	}
-	if got := b.step(Input{Kind: Taken, ID: flying}); len(got) != 64 {
+	if got := b.step(Input{Kind: Settled, ID: flying}); len(got) != 64 {
 		t.Fatalf("an answer opened the way for %d, want 64", len(got))
 	}
 	if st := b.q.Stat(); st.Paused != 0 || st.InFlight != 64 {
 		t.Fatalf("stat %+v", st)
+	}
+}
+
+// TestPauseIsAShareOfTheOutage: an outage of ten minutes is not followed by a wait of
+// fifteen, and one of a day is not probed every few seconds.
+func TestPauseIsAShareOfTheOutage(t *testing.T) {
+	for _, c := range []struct{ outage, least, most time.Duration }{
+		{10 * time.Minute, 10 * time.Second, 20 * time.Second},
+		{2 * time.Hour, 2 * time.Minute, 4 * time.Minute},
+		{24 * time.Hour, 7 * time.Minute, 15 * time.Minute},
+	} {
+		b := newBench(t, Config{})
+		b.add(1, "a")
+		for b.now.Sub(epoch) < c.outage {
+			b.step(Input{Kind: Failed, ID: 1, Random: 0.5})
+			b.now = b.out.Wake
+			b.want(b.step(Input{Kind: Tick}), 1)
+		}
+		b.step(Input{Kind: Failed, ID: 1, Random: 0.5})
+		if wait := b.out.Wake.Sub(b.now); wait < c.least || wait > c.most {
+			t.Errorf("after %v of failing it waits %v", c.outage, wait)
+		}
 	}
 }
 
@@ -107,7 +131,7 @@ func TestFailuresTogetherCountOnce(t *testing.T) {
 	for id := ID(2); id <= 11; id++ {
 		b.add(id, "a")
 	}
-	b.step(Input{Kind: Taken, ID: 1})
+	b.step(Input{Kind: Settled, ID: 1})
 	for id := ID(2); id <= 11; id++ {
 		b.want(b.step(Input{Kind: Failed, ID: id}))
 	}
@@ -122,12 +146,12 @@ func TestFailureBesideAnswersDelaysOneMessage(t *testing.T) {
 	for id := ID(2); id <= 6; id++ {
 		b.add(id, "a")
 	}
-	b.want(b.step(Input{Kind: Taken, ID: 1}), 2, 3)
-	b.want(b.step(Input{Kind: Taken, ID: 3}), 4)
+	b.want(b.step(Input{Kind: Settled, ID: 1}), 2, 3)
+	b.want(b.step(Input{Kind: Settled, ID: 3}), 4)
 	b.want(b.step(Input{Kind: Failed, ID: 2}), 5) // 3 was answered after 2 was sent
 	b.want(b.step(Input{Kind: Refused, ID: 4}), 6)
-	b.step(Input{Kind: Taken, ID: 5})
-	b.step(Input{Kind: Taken, ID: 6})
+	b.step(Input{Kind: Settled, ID: 5})
+	b.step(Input{Kind: Settled, ID: 6})
 	b.wantWake(2 * time.Second)
 	b.now = b.out.Wake
 	b.want(b.step(Input{}), 2, 4)
@@ -152,18 +176,18 @@ func TestOneDestinationDoesNotHoldUpAnother(t *testing.T) {
 	for id := ID(2); id <= 9; id++ {
 		b.add(id, "slow")
 	}
-	b.want(b.step(Input{Kind: Taken, ID: 1}), 2, 3, 4, 5)
+	b.want(b.step(Input{Kind: Settled, ID: 1}), 2, 3, 4, 5)
 	// The total is used up, yet a destination that was never asked is probed.
 	b.want(b.add(10, "new"), 10)
-	b.want(b.step(Input{Kind: Taken, ID: 10}))
+	b.want(b.step(Input{Kind: Settled, ID: 10}))
 	b.now = b.now.Add(time.Second)
 	b.add(11, "new")
 	b.want(b.add(12, "new"))
 	// "new" was forgotten when it was empty and is probed again by 11; once it
 	// answers, the two take turns.
-	b.want(b.step(Input{Kind: Taken, ID: 11}))
-	b.want(b.step(Input{Kind: Taken, ID: 2}), 12)
-	b.want(b.step(Input{Kind: Taken, ID: 3}), 6)
+	b.want(b.step(Input{Kind: Settled, ID: 11}))
+	b.want(b.step(Input{Kind: Settled, ID: 2}), 12)
+	b.want(b.step(Input{Kind: Settled, ID: 3}), 6)
 }
 
 func TestExpiry(t *testing.T) {
@@ -193,7 +217,7 @@ func TestExpiredInFlightButTaken(t *testing.T) {
 	b.step(Input{Kind: Add, ID: 1, Destination: "a", NotAfter: epoch.Add(time.Hour)})
 	b.now = epoch.Add(2 * time.Hour)
 	b.step(Input{})
-	b.step(Input{Kind: Taken, ID: 1})
+	b.step(Input{Kind: Settled, ID: 1})
 	if len(b.out.Abandon) != 0 || b.q.Stat().Items != 0 {
 		t.Fatalf("taken, yet abandoned %v, %+v", b.out.Abandon, b.q.Stat())
 	}
@@ -261,9 +285,9 @@ func BenchmarkStep(b *testing.B) {
 	for range b.N {
 		next++
 		out.Reset()
-		q.Step(now, Input{Kind: Add, ID: next, Destination: "live", NotAfter: now.Add(time.Hour)}, &out)
+		q.Step(now, Input{Kind: Add, ID: next, Account: wire.AccountID{1}, Destination: "live", NotAfter: now.Add(time.Hour)}, &out)
 		if len(out.Send) != 0 {
-			q.Step(now, Input{Kind: Taken, ID: out.Send[0].ID}, &out)
+			q.Step(now, Input{Kind: Settled, ID: out.Send[0].ID}, &out)
 		}
 	}
 }

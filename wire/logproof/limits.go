@@ -14,8 +14,10 @@ const (
 	// MaxPath allows batches of 2^32 events.
 	MaxPath = 32
 
+	// proofFixed is a proof without its path, record and salt.
+	proofFixed = 1 + 32 + 8 + 8 + 4 + 32 + 64 + 1 + 2 + 1
 	// MaxProof is the longest encoded proof.
-	MaxProof = 1 + 32 + 8 + 8 + 4 + 32 + 64 + 1 + MaxPath*32 + 2 + MaxRecord + 1 + SaltSize
+	MaxProof = proofFixed + MaxPath*32 + MaxRecord + SaltSize
 )
 
 // TimeGrain is what event times are rounded down to, so that a log says no more

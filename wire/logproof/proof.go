@@ -36,7 +36,7 @@ func (p *Proof) Marshal() []byte {
 	if len(p.Path) > MaxPath || len(p.Record) > MaxRecord || (p.Salt != nil && len(p.Salt) != SaltSize) {
 		panic("logproof: proof over its limits")
 	}
-	var b cryptobyte.Builder
+	b := cryptobyte.NewBuilder(make([]byte, 0, proofFixed+32*len(p.Path)+len(p.Record)+len(p.Salt)))
 	b.AddUint8(proofLayout)
 	b.AddBytes(p.LogID[:])
 	b.AddUint64(p.Number)

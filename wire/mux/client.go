@@ -114,7 +114,7 @@ func (c *Client) begin(ctx context.Context, req proto.Message, stream bool) (*ca
 	}
 	buf, err := encodeFrame(k.id, pb.Frame_REQUEST, req, c.limits.MaxFrame)
 	if err == nil {
-		err = c.w.send(ctx, buf)
+		err = c.w.send(ctx, buf, false)
 	}
 	if err != nil {
 		c.forget(k) // it never left

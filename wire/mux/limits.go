@@ -46,6 +46,8 @@ const (
 	readBuffer = 4 << 10
 	// keepBuffer is the largest write buffer that an idle stream keeps.
 	keepBuffer = 4 << 10
+	// deadlineSlack: a write may have one part in so many less than its time.
+	deadlineSlack = 8
 	// hardUnread times MaxUnread is where a consumer that blocks other requests on
 	// its stream is given up.
 	hardUnread = 4

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,8 +28,10 @@ func frame(id uint64, kind pb.Frame_Type, body []byte) []byte {
 	if err != nil {
 		panic(err)
 	}
-	return append(binary.AppendUvarint(nil, uint64(len(b))), b...)
+	return prefixed(b)
 }
+
+func prefixed(b []byte) []byte { return append(binary.AppendUvarint(nil, uint64(len(b))), b...) }
 
 func TestBrokenRulesEndTheStream(t *testing.T) {
 	hang := mux.HandlerFunc(func(ctx context.Context, _ []byte, _ mux.ReplyWriter) error {
@@ -48,6 +51,7 @@ func TestBrokenRulesEndTheStream(t *testing.T) {
 		"response":            {frame(1, pb.Frame_RESPONSE, nil), mux.ErrProtocol},
 		"item":                {frame(1, pb.Frame_ITEM, nil), mux.ErrProtocol},
 		"not protobuf":        {[]byte{2, 0xff, 0xff}, mux.ErrProtocol},
+		"too deep":            {prefixed(bytes.Repeat([]byte{4<<3 | 3}, wire.MaxFrame-8)), mux.ErrProtocol}, // groups within groups
 		"number in use":       {append(frame(3, 0, nil), frame(3, 0, nil)...), mux.ErrProtocol},
 		"ends within a frame": {frame(1, 0, []byte("hello"))[:6], io.ErrUnexpectedEOF},
 		"ends within length":  {[]byte{0x85}, io.ErrUnexpectedEOF},
@@ -68,6 +72,29 @@ func TestBrokenRulesEndTheStream(t *testing.T) {
 		})
 	}
 }
+
+// TestTooLongIsRefusedBeforeAllocating announces frames that nobody holds in memory.
+func TestTooLongIsRefusedBeforeAllocating(t *testing.T) {
+	for _, size := range []uint64{wire.MaxFrame + 1, 1 << 20, 1 << 34} {
+		var before, after runtime.MemStats
+		input := endOf{bytes.NewReader(binary.AppendUvarint(nil, size))}
+		runtime.ReadMemStats(&before)
+		err := mux.Serve(t.Context(), input, echo, mux.Limits{})
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, mux.ErrTooLarge) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		if got := after.TotalAlloc - before.TotalAlloc; got > 64<<10 {
+			t.Errorf("%d bytes: allocated %d", size, got)
+		}
+	}
+}
+
+// endOf is a stream of which only the reading direction matters.
+type endOf struct{ io.Reader }
+
+func (endOf) Write(b []byte) (int, error) { return len(b), nil }
+func (endOf) Close() error                { return nil }
 
 func TestBrokenAnswersEndTheClient(t *testing.T) {
 	for name, answer := range map[string][]byte{

@@ -37,6 +37,8 @@ func (f HandlerFunc) Serve(ctx context.Context, body []byte, w ReplyWriter) erro
 type ReplyWriter interface {
 	Item(proto.Message) error  // one of several answers; more follow
 	Reply(proto.Message) error // the last, or only, answer
+	// Hold says that the last answer follows at once: items need not leave before it.
+	Hold()
 }
 
 // Serve answers the requests of one stream until it ends, then cancels what is still
@@ -141,14 +143,12 @@ func (s *server) start(ctx context.Context, f frame, buf *buffer) error {
 		buf.free()
 		return err
 	}
-	r := &reply{s: s, id: f.id}
-	r.ctx, r.cancel = context.WithCancel(ctx)
+	r := &reply{s: s, id: f.id, ctx: requestContext{Context: ctx}}
 	s.mu.Lock()
 	_, twice := s.serving[f.id]
 	s.serving[f.id] = r
 	s.mu.Unlock()
 	if twice {
-		r.cancel()
 		buf.free()
 		return violation("a request's number is in use")
 	}
@@ -191,7 +191,7 @@ func (s *server) cancelOne(id uint64) {
 	r := s.serving[id]
 	s.mu.Unlock()
 	if r != nil {
-		r.cancel()
+		r.ctx.cancel()
 	}
 }
 
@@ -199,17 +199,17 @@ func (s *server) cancelAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.serving {
-		r.cancel()
+		r.ctx.cancel()
 	}
 }
 
 // reply is one request being served.
 type reply struct {
-	s      *server
-	id     uint64
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   bool // owned by the handler's goroutine: the last answer was given
+	s    *server
+	id   uint64
+	ctx  requestContext
+	done bool // owned by the handler's goroutine, as hold: the last answer was given
+	hold bool // items wait for the last answer
 }
 
 func (r *reply) serve(body []byte, buf *buffer) {
@@ -225,7 +225,7 @@ func (r *reply) serve(body []byte, buf *buffer) {
 		r.s.fault(err)
 	}
 	r.forget()
-	r.cancel()
+	r.ctx.cancel()
 	buf.free()
 }
 
@@ -235,8 +235,10 @@ func (r *reply) call(body []byte) (err error) {
 			err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	return r.s.handler.Serve(r.ctx, body, r)
+	return r.s.handler.Serve(&r.ctx, body, r)
 }
+
+func (r *reply) Hold() { r.hold = true }
 
 func (r *reply) Item(m proto.Message) error { return r.send(pb.Frame_ITEM, m) }
 
@@ -259,7 +261,7 @@ func (r *reply) send(kind pb.Frame_Type, m proto.Message) error {
 	if err != nil {
 		return fmt.Errorf("mux: answer: %w", err)
 	}
-	return r.s.w.send(r.ctx, buf)
+	return r.s.w.send(&r.ctx, buf, r.hold && kind == pb.Frame_ITEM)
 }
 
 func (r *reply) forget() {

@@ -18,6 +18,7 @@ type writer struct {
 	limits   Limits
 	wake     chan struct{} // capacity 1: queued bytes, or the end, to look at
 	joined   chan struct{} // closed when run has returned
+	extended time.Time     // owned by run: when the deadline was last set
 
 	mu      sync.Mutex
 	pending []byte        // guarded by mu: frames not yet given to the stream
@@ -33,11 +34,12 @@ func newWriter(w io.Writer, l Limits) *writer {
 }
 
 // send queues one frame and frees its buffer. It waits while too much is unsent, until
-// ctx ends.
-func (w *writer) send(ctx context.Context, buf *buffer) error {
+// ctx ends. Quiet means that another frame follows at once, and that this one may leave
+// with it.
+func (w *writer) send(ctx context.Context, buf *buffer, quiet bool) error {
 	defer buf.free()
 	for {
-		space, err := w.tryAdd(buf.b)
+		space, err := w.tryAdd(buf.b, quiet)
 		if space == nil {
 			return err
 		}
@@ -51,7 +53,7 @@ func (w *writer) send(ctx context.Context, buf *buffer) error {
 
 // tryAdd queues a frame if there is room, else returns a channel that is closed when
 // there may be.
-func (w *writer) tryAdd(frame []byte) (space chan struct{}, err error) {
+func (w *writer) tryAdd(frame []byte, quiet bool) (space chan struct{}, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
@@ -61,10 +63,13 @@ func (w *writer) tryAdd(frame []byte) (space chan struct{}, err error) {
 		if w.space == nil {
 			w.space = make(chan struct{})
 		}
+		w.notify() // of quiet frames, perhaps
 		return w.space, nil
 	}
 	w.append(frame)
-	w.notify()
+	if !quiet {
+		w.notify()
+	}
 	return nil, nil
 }
 
@@ -132,13 +137,23 @@ func (w *writer) run() error {
 			continue
 		}
 		batch = next
-		if w.deadline != nil {
-			_ = w.deadline.SetWriteDeadline(time.Now().Add(w.limits.WriteTimeout))
-		}
+		w.extend()
 		if _, err := w.w.Write(batch); err != nil {
 			w.fail(err)
 			return err
 		}
+	}
+}
+
+// extend gives the next write its time: WriteTimeout, or a little less if writes follow
+// each other closely, since setting a deadline costs as much as a small write.
+func (w *writer) extend() {
+	if w.deadline == nil {
+		return
+	}
+	if now := time.Now(); now.Sub(w.extended) > w.limits.WriteTimeout/deadlineSlack {
+		w.extended = now
+		_ = w.deadline.SetWriteDeadline(now.Add(w.limits.WriteTimeout))
 	}
 }
 

@@ -30,6 +30,7 @@ const (
 	OutcomeState_PENDING   OutcomeState_State = 1
 	OutcomeState_FORWARDED OutcomeState_State = 2
 	OutcomeState_EXPIRED   OutcomeState_State = 3 // not_after passed before any receiving agent took it
+	OutcomeState_REFUSED   OutcomeState_State = 4 // the receiving agent will never take these bytes
 )
 
 // Enum value maps for OutcomeState_State.
@@ -39,12 +40,14 @@ var (
 		1: "PENDING",
 		2: "FORWARDED",
 		3: "EXPIRED",
+		4: "REFUSED",
 	}
 	OutcomeState_State_value = map[string]int32{
 		"UNKNOWN":   0,
 		"PENDING":   1,
 		"FORWARDED": 2,
 		"EXPIRED":   3,
+		"REFUSED":   4,
 	}
 )
 
@@ -483,6 +486,7 @@ type OutcomeState struct {
 	Handle        []byte                 `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"`
 	State         OutcomeState_State     `protobuf:"varint,2,opt,name=state,proto3,enum=communicator.wire.OutcomeState_State" json:"state,omitempty"`
 	Outcome       []byte                 `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"` // FORWARDED: the receiving agent's sealed outcome, 1,584 bytes
+	Status        uint32                 `protobuf:"varint,4,opt,name=status,proto3" json:"status,omitempty"`  // REFUSED: what the receiving agent answered
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -536,6 +540,13 @@ func (x *OutcomeState) GetOutcome() []byte {
 		return x.Outcome
 	}
 	return nil
+}
+
+func (x *OutcomeState) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
 }
 
 // FetchDescriptor asks the sending agent to fetch a receiving agent's descriptor,
@@ -628,16 +639,18 @@ const file_submit_proto_rawDesc = "" +
 	"\ahandles\x18\x01 \x03(\fR\ahandles\x12!\n" +
 	"\fwait_seconds\x18\x02 \x01(\rR\vwaitSeconds\"'\n" +
 	"\vAckOutcomes\x12\x18\n" +
-	"\ahandles\x18\x01 \x03(\fR\ahandles\"\xbc\x01\n" +
+	"\ahandles\x18\x01 \x03(\fR\ahandles\"\xe1\x01\n" +
 	"\fOutcomeState\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\fR\x06handle\x12;\n" +
 	"\x05state\x18\x02 \x01(\x0e2%.communicator.wire.OutcomeState.StateR\x05state\x12\x18\n" +
-	"\aoutcome\x18\x03 \x01(\fR\aoutcome\"=\n" +
+	"\aoutcome\x18\x03 \x01(\fR\aoutcome\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\rR\x06status\"J\n" +
 	"\x05State\x12\v\n" +
 	"\aUNKNOWN\x10\x00\x12\v\n" +
 	"\aPENDING\x10\x01\x12\r\n" +
 	"\tFORWARDED\x10\x02\x12\v\n" +
-	"\aEXPIRED\x10\x03\"D\n" +
+	"\aEXPIRED\x10\x03\x12\v\n" +
+	"\aREFUSED\x10\x04\"D\n" +
 	"\x0fFetchDescriptor\x12\x10\n" +
 	"\x03uri\x18\x01 \x01(\tR\x03uri\x12\x1f\n" +
 	"\vknown_chain\x18\x02 \x01(\fR\n" +
