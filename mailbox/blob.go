@@ -62,13 +62,18 @@ func (c *session) putBlob(ctx context.Context, req *pb.PutBlob) error {
 	if err != nil {
 		return err
 	}
-	if err := c.storing(now); err != nil {
+	if err := c.storing(); err != nil {
 		return err
 	}
 	if !c.blobPuts.spend(account, now) {
 		return refuse(wire.StatusTryAgain, retryQuota)
 	}
-	return c.decideBlobs(ctx, func(r eventlog.Reader) ([]eventlog.Event, error) {
+	give, err := c.reserve(len(req.Content))
+	if err != nil {
+		return err
+	}
+	stored := false
+	err = c.decideBlobs(ctx, func(r eventlog.Reader) ([]eventlog.Event, error) {
 		existing, err := loadBlob(r, put.ID)
 		if err != nil {
 			return nil, err
@@ -86,8 +91,12 @@ func (c *session) putBlob(ctx context.Context, req *pb.PutBlob) error {
 		case f == nil:
 			return nil, nil
 		}
+		stored = true
 		return []eventlog.Event{event(*f, req.Content)}, nil
 	})
+	// Where nobody waited for the end of it, it may yet be stored.
+	give(ctx.Err() != nil || stored)
+	return err
 }
 
 func parseBlob(req *pb.PutBlob, now time.Time) (admit.BlobPut, error) {

@@ -26,10 +26,8 @@ func (c *session) collect(_ context.Context, mb wire.MailboxID, body []byte, w m
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range page {
-		if err := c.send(d, w); err != nil {
-			return nil, err
-		}
+	if err := c.send(page, w); err != nil {
+		return nil, err
 	}
 	return &pb.MailboxResponse{More: more}, nil
 }
@@ -41,14 +39,18 @@ func (c *session) watch(ctx context.Context, mb wire.MailboxID, body []byte, w m
 	if proto.Unmarshal(body, &req) != nil {
 		return nil, refuse(wire.StatusMalformed, 0)
 	}
+	exists, err := c.exists(mb)
+	if err != nil {
+		return nil, err
+	}
 	// Registered before the first look: what arrives in between wakes the watcher.
-	me, ok := c.hub.join(mb)
+	me, ok := c.hub.join(mb, c.originOf(c.remote), exists)
 	if !ok {
 		return nil, refuse(wire.StatusTryAgain, retryQuota)
 	}
 	c.cfg.Metrics.watches.Inc()
 	defer c.cfg.Metrics.watches.Dec()
-	defer c.hub.leave(mb, me)
+	defer c.hub.leave(me)
 
 	caughtUp, leaving := false, c.draining.Load()
 	for after := req.After; ; {
@@ -56,11 +58,11 @@ func (c *session) watch(ctx context.Context, mb wire.MailboxID, body []byte, w m
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range page {
-			if err := c.send(d, w); err != nil {
-				return nil, err
-			}
-			after = d.seq
+		if err := c.send(page, w); err != nil {
+			return nil, err
+		}
+		if len(page) > 0 {
+			after = page[len(page)-1].seq
 		}
 		if more {
 			continue
@@ -80,6 +82,15 @@ func (c *session) watch(ctx context.Context, mb wire.MailboxID, body []byte, w m
 	}
 }
 
+func (s *Service) exists(mb wire.MailboxID) (exists bool, err error) {
+	err = s.cfg.Log.View(func(tables eventlog.Tables) error {
+		row, err := tables.Table(wire.TableMailbox).Get(mailboxKey(mb))
+		exists = row != nil
+		return err
+	})
+	return exists, err
+}
+
 // page reads which deliveries follow a position: up to a number of them, and up to
 // [MaxCollectBytes] but at least one.
 func (s *Service) page(mb wire.MailboxID, after uint64, items int) (page []delivery, more bool, err error) {
@@ -97,20 +108,66 @@ func (s *Service) page(mb wire.MailboxID, after uint64, items int) (page []deliv
 	return page, more, err
 }
 
-// send reads a delivery's body and sends it. One that was erased since its row was
-// read is skipped. So is one that is damaged, so that it does not stand before those
-// behind it; the log has reported it and keeps its row.
-func (c *session) send(d delivery, w mux.ReplyWriter) error {
-	payload, err := c.cfg.Log.Body(d.seq)
-	var damage *eventlog.DamageError
-	switch {
-	case errors.Is(err, eventlog.ErrErased):
+// send reads the bodies of a page and sends them, as many at a time as one of the
+// largest takes.
+func (c *session) send(page []delivery, w mux.ReplyWriter) error {
+	for len(page) > 0 {
+		n, size := 1, int(page[0].size)
+		for n < len(page) && size+int(page[n].size) <= wire.MaxPayload {
+			size += int(page[n].size)
+			n++
+		}
+		payloads, err := c.payloads(page[:n], size)
+		if err != nil {
+			return err
+		}
+		for i, payload := range payloads {
+			if err := c.sendOne(page[i], payload, w); err != nil {
+				return err
+			}
+		}
+		page = page[n:]
+	}
+	return nil
+}
+
+// payloads reads bodies of size bytes altogether. One that was erased since its row was
+// read is nil. So is one that is damaged, so that it does not stand before those behind
+// it; the log has reported it and keeps its row.
+func (s *Service) payloads(of []delivery, size int) ([][]byte, error) {
+	positions := make([]uint64, len(of))
+	for i, d := range of {
+		positions[i] = d.seq
+	}
+	found, room := make([][]byte, 0, len(of)), make([]byte, 0, size)
+	var failed error
+	err := s.cfg.Log.Bodies(positions, func(position uint64, body []byte, err error) bool {
+		var damage *eventlog.DamageError
+		switch {
+		case errors.Is(err, eventlog.ErrErased):
+			found = append(found, nil)
+		case errors.As(err, &damage):
+			s.cfg.Logger.Error("a stored delivery is damaged", "position", position)
+			found = append(found, nil)
+		case err != nil:
+			failed = err
+			return false
+		default:
+			start := len(room)
+			room = append(room, body...)
+			found = append(found, room[start:])
+		}
+		return true
+	})
+	if err == nil {
+		err = failed
+	}
+	return found, err
+}
+
+func (c *session) sendOne(d delivery, payload []byte, w mux.ReplyWriter) error {
+	if payload == nil {
 		return nil
-	case errors.As(err, &damage):
-		c.cfg.Logger.Error("a stored delivery is damaged", "position", d.seq)
-		return nil
-	case err != nil:
-		return err
 	}
 	item := &pb.MailboxResponse{
 		Status: uint32(wire.StatusOK), Draining: c.draining.Load(),

@@ -3,11 +3,14 @@ package mailbox
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"communicator/mailbox/address"
 	"communicator/wire"
@@ -169,7 +172,7 @@ func TestWatchMissesNothing(t *testing.T) {
 
 func TestWatchResumesAndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newAgent(t, func(c *Config) { c.Limits.Watches = 1 })
+		a := newAgent(t, func(c *Config) { c.Limits.Watches.All = 1 })
 		o := a.owner(1)
 		to := o.create(0)
 		c := a.dial(a.ServeDeliver, sendingAgent)
@@ -186,15 +189,79 @@ func TestWatchResumesAndEnds(t *testing.T) {
 		}
 		items.Close()
 		synctest.Wait()
-		if n := a.hub.count; n != 0 {
+		if n := a.hub.held.all; n != 0 {
 			t.Errorf("%d watches after the cancel", n)
 		}
 		items = o.items(pb.SignedOp_WATCH, &pb.Watch{})
 		nextItem(t, items)
 		a.close() // joins the watch
 		<-o.c.Done()
-		if n := a.hub.count; n != 0 {
+		if n := a.hub.held.all; n != 0 {
 			t.Errorf("%d watches after closing", n)
+		}
+	})
+}
+
+func TestWatchesOfNothingAreFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := netip.MustParseAddr("192.0.2.1")
+		a := newAgent(t, func(c *Config) {
+			c.Limits.EmptyWatches = WatchLimits{All: 3, PerNetwork: 2, PerPeer: 1}
+			c.Limits.Watches = WatchLimits{All: 3, PerNetwork: 2, PerPeer: 1}
+			c.AddrsOf = func(peer.ID) []netip.Addr { return []netip.Addr{network} }
+		})
+		watch := func(o *owner, want wire.Status) *mux.Items {
+			t.Helper()
+			items := o.items(pb.SignedOp_WATCH, &pb.Watch{})
+			resp := &pb.MailboxResponse{}
+			more, err := items.Next(t.Context(), resp)
+			if err != nil || wire.Status(resp.Status) != want || more != (want == wire.StatusOK) || resp.CaughtUp != more {
+				t.Fatalf("watch: %v, want %v; more %v, %v", wire.Status(resp.Status), want, more, err)
+			}
+			return items
+		}
+		for name, fill := range map[string]func(account byte) *owner{
+			"of nothing":   a.owner,
+			"of something": func(account byte) *owner { o := a.owner(account); o.create(0); return o },
+		} {
+			network = netip.MustParseAddr("192.0.2.1")
+			first := fill(1)
+			items := watch(first, wire.StatusOK)
+			watch(a.ownerWith(first.key, 1), wire.StatusTryAgain) // the same peer
+			second := watch(fill(2), wire.StatusOK)
+			watch(fill(3), wire.StatusTryAgain) // the same network
+			network = netip.MustParseAddr("2001:db8:0:1::1")
+			third := watch(fill(3), wire.StatusOK)
+			network = netip.MustParseAddr("2001:db8:0:2::1")
+			watch(fill(4), wire.StatusTryAgain) // altogether
+			for _, i := range []*mux.Items{items, second, third} {
+				i.Close()
+			}
+			synctest.Wait()
+			for _, counted := range []*tally{&a.hub.held, &a.hub.others} {
+				if counted.all+len(counted.peers)+len(counted.networks) != 0 {
+					t.Errorf("%s: %+v is left", name, *counted)
+				}
+			}
+		}
+	})
+}
+
+// TestWatchBeforeTheMailboxExists is an owner who comes before the first address was
+// made: nothing is missed.
+func TestWatchBeforeTheMailboxExists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAgent(t)
+		o := a.owner(1)
+		items := o.items(pb.SignedOp_WATCH, &pb.Watch{})
+		defer items.Close()
+		if mark := nextItem(t, items); !mark.CaughtUp {
+			t.Fatalf("first item %v", mark)
+		}
+		to := o.create(0)
+		a.code(a.dial(a.ServeDeliver, sendingAgent), a.attempt(to, "hello"))
+		if d := nextItem(t, items).Delivery; string(d.GetPayload()) != "hello" {
+			t.Errorf("got %v", d)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,11 +22,13 @@ type failing struct {
 	err     error  // what decisions fail with
 }
 
-func (f *failing) Body(seq uint64) ([]byte, error) {
-	if seq == f.damaged {
-		return nil, &eventlog.DamageError{}
-	}
-	return f.Log.Body(seq)
+func (f *failing) Bodies(seqs []uint64, fn func(uint64, []byte, error) bool) error {
+	return f.Log.Bodies(seqs, func(seq uint64, body []byte, err error) bool {
+		if seq == f.damaged {
+			return fn(seq, nil, &eventlog.DamageError{})
+		}
+		return fn(seq, body, err)
+	})
 }
 
 func (f *failing) State() eventlog.State { return eventlog.State{Health: f.health} }
@@ -92,8 +95,9 @@ func TestDamagedOrFullLog(t *testing.T) {
 func TestStorageQuotaAndClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		trusted := true
+		room := &fakeStorage{left: 100}
 		a := newAgent(t, func(c *Config) {
-			c.Limits.StorageMax = 100
+			c.Storage = room
 			c.ClockTrusted = func() bool { return trusted }
 		})
 		o := a.owner(1)
@@ -102,15 +106,28 @@ func TestStorageQuotaAndClock(t *testing.T) {
 		if code := a.code(c, a.attempt(to, strings.Repeat("x", 100))); code != address.Stored {
 			t.Fatalf("first: %v", code)
 		}
-		time.Sleep(2 * stateEvery)
+		if room.left != 0 || room.stored != 100 {
+			t.Errorf("%d bytes left, %d stored", room.left, room.stored)
+		}
 		if resp := a.deliver(c, a.attempt(to, "y")); wire.Status(resp.Status) != wire.StatusStorageFull {
 			t.Errorf("over the agent's quota: %v", wire.Status(resp.Status))
 		}
 		page, _ := o.page(&pb.Collect{})
 		o.must(pb.SignedOp_ACK, &pb.Ack{Positions: []uint64{page[0].Position}})
-		time.Sleep(2 * stateEvery)
+		room.left = 3
 		if code := a.code(c, a.attempt(to, "z")); code != address.Stored {
 			t.Errorf("after collecting: %v", code)
+		}
+		// What is not stored gives its room back.
+		bad := a.attempt(to, "bad")
+		bad.req.Payload = []byte("no")
+		for _, p := range []attempt{bad, a.attempt(to, "z")} {
+			if resp := a.deliver(c, p); wire.Status(resp.Status) != wire.StatusOK {
+				t.Errorf("taken without being stored: %v", wire.Status(resp.Status))
+			}
+		}
+		if room.left != 2 || room.stored != 101 {
+			t.Errorf("%d bytes left, %d stored", room.left, room.stored)
 		}
 
 		trusted = false
@@ -177,4 +194,30 @@ func TestFailuresOfTheLogAreToldApart(t *testing.T) {
 		}
 		f.err = nil
 	})
+}
+
+// fakeStorage is a budget of which every byte is known.
+type fakeStorage struct {
+	mu           sync.Mutex // guards both
+	left, stored int
+}
+
+func (f *fakeStorage) Take(n int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n > f.left {
+		return false
+	}
+	f.left -= n
+	return true
+}
+
+func (f *fakeStorage) Give(n int, stored bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if stored {
+		f.stored += n
+	} else {
+		f.left += n
+	}
 }

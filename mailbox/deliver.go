@@ -36,13 +36,22 @@ func (s *Service) put(ctx context.Context, remote peer.ID, body []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.storing(now); err != nil {
+	if err := s.storing(); err != nil {
+		return nil, err
+	}
+	give, err := s.reserve(len(in.payload))
+	if err != nil {
 		return nil, err
 	}
 	o := &opening{incoming: in, queued: now, done: make(chan struct{})}
+	defer func() { give(o.stored) }()
 	s.cfg.Metrics.waiting.Inc()
-	if !s.openings.offer(o, s.failures.spent(remote, now)) {
+	suspect := s.failures.spent(remote, now)
+	if !s.openings.offer(o, s.known.has(remote), suspect) {
 		s.cfg.Metrics.waiting.Dec()
+		if suspect { // held, so that repeating at once costs it its places in flight
+			hold(ctx, retryOverload)
+		}
 		return nil, refuse(wire.StatusTryAgain, retryOverload)
 	}
 	select {
@@ -57,10 +66,21 @@ func (s *Service) put(ctx context.Context, remote peer.ID, body []byte) ([]byte,
 		s.failures.spend(remote, now)
 		return s.answerUnverified(ctx, o)
 	}
+	s.known.add(remote)
 	if !o.keys {
 		return nil, refuse(wire.StatusTryAgain, retryOverload)
 	}
 	return s.commit(ctx, o)
+}
+
+// hold waits for a while, or until ctx ends.
+func hold(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // parsePut checks shape, sizes and expiry: nothing in it costs a public-key operation.
@@ -107,7 +127,7 @@ func (s *Service) answerUnverified(ctx context.Context, o *opening) ([]byte, err
 func (s *Service) commit(ctx context.Context, o *opening) ([]byte, error) {
 	verdict := make(chan admit.Verdict, 1) // the writer's, read after it has committed
 	appended, err := s.cfg.Log.Decide(ctx, func(_ time.Time, tables eventlog.Tables) ([]eventlog.Event, error) {
-		state, err := loadState(tables.Table(wire.TableMailbox), o)
+		state, err := s.loadState(tables.Table(wire.TableMailbox), o)
 		if err != nil {
 			return nil, err
 		}
@@ -116,18 +136,23 @@ func (s *Service) commit(ctx context.Context, o *opening) ([]byte, error) {
 		if v.Fact == nil {
 			return nil, nil
 		}
+		s.seen.add(o.put.NotAfter.Week(), o.put.Replay)
 		return []eventlog.Event{event(*v.Fact, o.payload)}, nil
 	})
 	if err != nil {
+		o.stored = ctx.Err() != nil // perhaps: nobody waited for the end of it
 		return nil, err
 	}
 	return s.seal(o, <-verdict, appended), nil
 }
 
 // loadState reads what bears on a put.
-func loadState(r eventlog.Reader, o *opening) (admit.State, error) {
+func (s *Service) loadState(r eventlog.Reader, o *opening) (admit.State, error) {
 	var state admit.State
 	for _, known := range o.remembered {
+		if !s.seen.may(known.week, known.id) {
+			continue
+		}
 		seq, err := loadReplay(r, known.week, known.id)
 		if err != nil {
 			return state, err
@@ -147,6 +172,7 @@ func (s *Service) seal(o *opening, v admit.Verdict, appended []eventlog.Appended
 	out := address.Outcome{Code: address.Stored}
 	switch v.Result {
 	case admit.Stored:
+		o.stored = true
 		out.Receipt = s.receipt(appended[0].Proof)
 		if v.Notify {
 			s.hub.wake(o.put.Mailbox)

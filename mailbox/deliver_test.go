@@ -295,9 +295,9 @@ func TestFailedOpeningsMakeAPeerSuspect(t *testing.T) {
 }
 
 func TestHonestPutsAreOpenedFirst(t *testing.T) {
-	q := newOpenings(2, 2)
+	q := newOpenings(2, 2, 2)
 	honest, suspect := &opening{}, &opening{}
-	if !q.offer(suspect, true) || !q.offer(honest, false) || !q.offer(honest, false) || q.offer(honest, false) {
+	if !q.offer(suspect, false, true) || !q.offer(honest, false, false) || !q.offer(honest, false, false) || q.offer(honest, false, false) {
 		t.Fatal("queue lengths")
 	}
 	never := make(chan struct{})

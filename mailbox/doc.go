@@ -26,7 +26,8 @@
 //
 // A delivery costs one small row in 'd' and one in 'r', and rewrites its mailbox's.
 // Its position in the protocol is its sequence in the log. Nothing indexes deliveries
-// by time: a sweep looks at each mailbox's first row, its oldest. A closed mailbox
+// by time: a sweep looks at each mailbox's first row, its oldest. A filter in memory
+// answers for most replay ids that they were never stored. A closed mailbox
 // that holds nothing has no row, so that no loss of rows can open it again. Secrets
 // lie in [keyring], never in the log.
 //

@@ -54,6 +54,9 @@ func newAgent(t testing.TB, configure ...func(*Config)) *agent {
 	t.Helper()
 	a := buildAgent(t, configure...)
 	a.startWorkers()
+	if err := a.seen.load(t.Context(), a.log); err != nil {
+		t.Fatal(err)
+	}
 	return a
 }
 

@@ -15,9 +15,6 @@ type Limits struct {
 	MailboxesPerAccount uint32
 	// Retention is how long a delivery waits for its owner.
 	Retention time.Duration
-	// StorageMax is how many bytes of bodies the log may hold before puts are refused
-	// in the clear; 0 for no bound but the disk's.
-	StorageMax uint64
 	// Blobs is how many blobs are held at once.
 	Blobs uint64
 
@@ -40,10 +37,20 @@ type Limits struct {
 	DeliverInFlight int
 	OwnerInFlight   int
 	BlobInFlight    int
-	// Watches bounds them over all streams.
-	Watches int
+	// Watches bounds them over all streams, EmptyWatches those of mailboxes that do not
+	// exist at the agent.
+	Watches      WatchLimits
+	EmptyWatches WatchLimits
 	// BadRequests is how many malformed requests or wrong signatures end a stream.
 	BadRequests int
+}
+
+// WatchLimits are how many watches are open at a time: altogether, from one IPv4 address
+// or IPv6 /56, and of one peer.
+type WatchLimits struct {
+	All        int
+	PerNetwork int
+	PerPeer    int
 }
 
 // Rate is a token bucket.
@@ -70,7 +77,8 @@ func DefaultLimits() Limits {
 		DeliverInFlight:     256,
 		OwnerInFlight:       128,
 		BlobInFlight:        8,
-		Watches:             1 << 16,
+		Watches:             WatchLimits{All: 1 << 13, PerNetwork: 1024, PerPeer: 128},
+		EmptyWatches:        WatchLimits{All: 1 << 10, PerNetwork: 64, PerPeer: 32},
 		BadRequests:         16,
 	}
 }
@@ -90,7 +98,7 @@ const (
 const (
 	retryOverload = 2 * time.Second
 	retryQuota    = 10 * time.Minute
-	retryStorage  = 5 * time.Minute
+	retryStorage  = 10 * time.Second
 	retryDamage   = time.Hour
 	retryClock    = 10 * time.Minute
 )
@@ -107,8 +115,25 @@ const (
 	sweepRows  = 512
 	sweepFacts = 64
 	forgetRows = 1024
-	// stateEvery is how old the log's measured size may be.
-	stateEvery = time.Second
+)
+
+// Of the filter over replay ids: bytes for each week, and rows read at a time.
+const (
+	seenBytes = 1 << 20
+	seenRows  = 1 << 12
+)
+
+// Prefix lengths of what counts as one network.
+const (
+	networkBits4 = 32
+	networkBits6 = 56
+)
+
+// Positions are looked up by one scan from scanFrom of them on, unless that would visit
+// scanShare times as many rows.
+const (
+	scanFrom  = 4
+	scanShare = 4
 )
 
 // Bytes that one stream may hold in requests being served and in answers not sent.

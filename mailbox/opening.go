@@ -32,6 +32,7 @@ type opening struct {
 	// one for each week in which a put that is not void yet can end.
 	remembered []remembered
 	keys       bool // every replay key was there
+	stored     bool // set on the request's goroutine: the log has it, or may have it
 }
 
 type remembered struct {
@@ -40,21 +41,25 @@ type remembered struct {
 }
 
 // openings hands seals to the workers: public-key work never runs on a goroutine
-// that reads a stream. Peers that sent too many bad seals wait in a short queue of
-// their own, which is looked at when the other is empty.
+// that reads a stream. Peers whose puts were good before go first, so that a flood of
+// strangers makes only strangers wait; peers that sent too many bad seals come last.
+// The queues of both are short.
 type openings struct {
-	honest, suspect chan *opening
+	known, fresh, suspect chan *opening
 }
 
-func newOpenings(honest, suspect int) *openings {
-	return &openings{make(chan *opening, honest), make(chan *opening, suspect)}
+func newOpenings(known, fresh, suspect int) *openings {
+	return &openings{make(chan *opening, known), make(chan *opening, fresh), make(chan *opening, suspect)}
 }
 
 // offer queues a put, or says that there is no room.
-func (q *openings) offer(o *opening, suspect bool) bool {
-	queue := q.honest
-	if suspect {
+func (q *openings) offer(o *opening, known, suspect bool) bool {
+	queue := q.fresh
+	switch {
+	case suspect:
 		queue = q.suspect
+	case known:
+		queue = q.known
 	}
 	select {
 	case queue <- o:
@@ -67,12 +72,21 @@ func (q *openings) offer(o *opening, suspect bool) bool {
 // next waits for a put; nil when done is closed.
 func (q *openings) next(done <-chan struct{}) *opening {
 	select {
-	case o := <-q.honest:
+	case o := <-q.known:
 		return o
 	default:
 	}
 	select {
-	case o := <-q.honest:
+	case o := <-q.known:
+		return o
+	case o := <-q.fresh:
+		return o
+	default:
+	}
+	select {
+	case o := <-q.known:
+		return o
+	case o := <-q.fresh:
 		return o
 	case o := <-q.suspect:
 		return o

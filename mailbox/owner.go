@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -183,22 +184,25 @@ func (c *session) ack(ctx context.Context, mb wire.MailboxID, body []byte, _ mux
 	if len(req.Positions) > MaxAckPositions {
 		return nil, refuse(wire.StatusTooLarge, 0)
 	}
+	positions := slices.Clone(req.Positions)
+	slices.Sort(positions)
+	positions = slices.Compact(positions)
 	erased := 0
 	err := c.decide(ctx, func(r eventlog.Reader) ([]eventlog.Event, error) {
-		var failed error
-		facts := admit.Acknowledge(mb, req.Positions, func(position uint64) bool {
-			d, err := loadDelivery(r, mb, position)
-			if err != nil {
-				failed = err
-			}
-			return d != nil
-		})
+		stored, err := findDeliveries(r, mb, positions)
+		if err != nil {
+			return nil, err
+		}
+		kept := make([]uint64, len(stored))
+		for i, d := range stored {
+			kept[i] = d.seq
+		}
 		var events []eventlog.Event
-		for _, f := range facts {
-			erased += len(f.Positions)
+		for _, f := range admit.Acknowledge(mb, kept) {
 			events = append(events, event(f, nil))
 		}
-		return events, failed
+		erased = len(kept)
+		return events, nil
 	})
 	if err != nil {
 		return nil, err

@@ -5,12 +5,15 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"communicator/eventlog"
 	"communicator/mailbox/address"
+	"communicator/mailbox/admit"
 	"communicator/wire"
 	"communicator/wire/pb"
 )
@@ -214,6 +217,55 @@ func TestAck(t *testing.T) {
 			t.Errorf("too many: %v", status)
 		}
 	})
+}
+
+// TestPositionsAreFoundHoweverTheyLie acknowledges any choice of positions, stored or
+// not, and compares with looking each up.
+func TestPositionsAreFoundHoweverTheyLie(t *testing.T) {
+	a := newAgent(t)
+	o, other := a.owner(1), a.owner(2)
+	o.create(0)
+	other.create(0)
+	for i := range 400 {
+		f := admit.Delivered{Mailbox: o.id(), Replay: admit.ReplayID{byte(i), byte(i >> 8)}, NotAfter: 1}
+		if i%3 == 0 {
+			f.Mailbox = other.id()
+		}
+		if _, err := a.log.Append(t.Context(), event(f, []byte{1})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	choice := mathrand.New(mathrand.NewPCG(1, 2))
+	for _, share := range []float64{1, 0.9, 0.5, 0.1, 0.01} {
+		positions := []uint64{0}
+		for p := range uint64(500) {
+			if choice.Float64() < share {
+				positions = append(positions, p+1)
+			}
+		}
+		positions = append(positions, ^uint64(0))
+		err := a.log.View(func(tables eventlog.Tables) error {
+			r := tables.Table(wire.TableMailbox)
+			var want []delivery
+			for _, p := range positions {
+				d, err := loadDelivery(r, o.id(), p)
+				if err != nil {
+					return err
+				}
+				if d != nil {
+					want = append(want, *d)
+				}
+			}
+			got, err := findDeliveries(r, o.id(), positions)
+			if !slices.Equal(got, want) || len(want) == 0 {
+				t.Errorf("of %d positions found %d, not %d", len(positions), len(got), len(want))
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestRevokeAndPurge(t *testing.T) {

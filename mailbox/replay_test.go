@@ -2,8 +2,10 @@ package mailbox
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"communicator/eventlog"
 	"communicator/mailbox/address"
+	"communicator/mailbox/admit"
 	"communicator/wire"
 	"communicator/wire/logproof"
 	"communicator/wire/pb"
@@ -94,6 +97,66 @@ func TestReplayIsRememberedAcrossWeeks(t *testing.T) {
 		time.Sleep(2 * 24 * time.Hour)
 		if resp := a.deliver(c, p); wire.Status(resp.Status) != wire.StatusExpired {
 			t.Errorf("after its end: %v", wire.Status(resp.Status))
+		}
+	})
+}
+
+// TestStoredIsSeenAfterARestart reads the ids of a log into a new service, and offers it
+// puts before and after.
+func TestStoredIsSeenAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAgent(t)
+		to := a.owner(1).create(0)
+		first := a.attempt(to, "first")
+		a.code(a.dial(a.ServeDeliver, sendingAgent), first)
+		mb := a.owner(1).create(0).Mailbox
+		var events []eventlog.Event
+		for i := range seenRows + 500 { // more than one page
+			f := admit.Delivered{Mailbox: mb, NotAfter: admit.HourAt(time.Now())}
+			binary.BigEndian.PutUint64(f.Replay[:], uint64(i)*0x9e3779b97f4a7c15)
+			binary.BigEndian.PutUint64(f.Replay[8:], uint64(i)*0xbf58476d1ce4e5b9)
+			events = append(events, event(f, []byte{1}))
+		}
+		for part := range slices.Chunk(events, 1000) {
+			if _, err := a.log.Append(t.Context(), part...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := newService(a.cfg)
+		again.startWorkers()
+		b := &agent{t: t, Service: again, log: a.log}
+		defer b.close()
+		c := b.dial(b.ServeDeliver, sendingAgent)
+		before := b.events()
+		if b.code(c, first) != address.Stored || b.events() != before {
+			t.Error("a repeat before anything was read")
+		}
+		second := b.attempt(to, "second") // stored while nothing has been read
+		b.code(c, second)
+		if err := b.seen.load(t.Context(), b.log); err != nil {
+			t.Fatal(err)
+		}
+		before = b.events()
+		for _, p := range []attempt{first, second} {
+			if b.code(c, p) != address.Stored || b.events() != before {
+				t.Error("a repeat after reading")
+			}
+		}
+		wrong, week := 0, admit.HourAt(time.Now()).Week()
+		for i := range 1000 {
+			var id admit.ReplayID
+			binary.BigEndian.PutUint64(id[:], uint64(i)*0x94d049bb133111eb+1)
+			binary.BigEndian.PutUint64(id[8:], uint64(i)*0xd6e8feb86659fd93+1)
+			if b.seen.may(week, id) {
+				wrong++
+			}
+		}
+		if wrong > 10 || b.seen.may(week+9, admit.ReplayID{}) {
+			t.Errorf("%d of 1000 new ids seem to be known", wrong)
+		}
+		b.seen.forget(week + 1)
+		if b.seen.may(week, admit.ReplayID{}) {
+			t.Error("a week that is over is remembered")
 		}
 	})
 }

@@ -97,6 +97,40 @@ func loadDelivery(r eventlog.Reader, mb wire.MailboxID, seq uint64) (*delivery, 
 	return &d, nil
 }
 
+// findDeliveries returns those of a mailbox's positions, which ascend, that are stored.
+// They mostly follow each other, as an owner got them: then one scan is several times
+// cheaper than a look-up for each.
+func findDeliveries(r eventlog.Reader, mb wire.MailboxID, positions []uint64) ([]delivery, error) {
+	found := make([]delivery, 0, len(positions))
+	left := positions
+	if len(left) >= scanFrom {
+		budget := scanShare * len(left)
+		err := scanDeliveries(r, mb, max(left[0], 1)-1, func(d delivery) bool {
+			for len(left) > 0 && left[0] < d.seq {
+				left = left[1:]
+			}
+			if len(left) > 0 && left[0] == d.seq {
+				found, left = append(found, d), left[1:]
+			}
+			budget--
+			return len(left) > 0 && budget > 0
+		})
+		if err != nil || budget > 0 {
+			return found, err
+		}
+	}
+	for _, position := range left {
+		d, err := loadDelivery(r, mb, position)
+		if err != nil {
+			return nil, err
+		}
+		if d != nil {
+			found = append(found, *d)
+		}
+	}
+	return found, nil
+}
+
 // scanDeliveries visits a mailbox's deliveries after a position, oldest first, until
 // fn returns false.
 func scanDeliveries(r eventlog.Reader, mb wire.MailboxID, after uint64, fn func(delivery) bool) error {

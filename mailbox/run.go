@@ -11,10 +11,16 @@ import (
 )
 
 // Run keeps the agent up until ctx ends or the service is closed: it makes and deletes
-// keys, and expires what nobody collected. What fails is logged and tried again at the
+// keys, expires what nobody collected, and learns at first which puts it has stored. What fails is logged and tried again at the
 // next turn: keys are made a week ahead, so a disk that is full for a while costs none.
 func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := s.seen.load(ctx, s.cfg.Log); err != nil && ctx.Err() == nil && !errors.Is(err, eventlog.ErrClosed) {
+			s.cfg.Logger.Error("upkeep failed", "what", "reading replay ids", "err", err)
+		}
+		return nil
+	})
 	g.Go(func() error { s.every(ctx, "key rotation", rotateEvery, s.rotate); return nil })
 	g.Go(func() error { s.every(ctx, "expiry sweep", sweepEvery, s.Sweep); return nil })
 	return g.Wait()

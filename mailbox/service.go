@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,14 @@ type Access interface {
 	WorkBits() uint32
 }
 
+// Storage is the budget of bytes that a node's roles share.
+type Storage interface {
+	// Take reserves room for n bytes, or says that there is none.
+	Take(n int) bool
+	// Give ends a reservation. Stored says that the log now counts the bytes.
+	Give(n int, stored bool)
+}
+
 // Config is what a service is made of. Agent, Log, Keyring and Access are required.
 type Config struct {
 	Agent   wire.AgentID
@@ -35,6 +44,8 @@ type Config struct {
 	Access  Access
 	// Limits; zero means [DefaultLimits].
 	Limits Limits
+	// Storage bounds what is stored. Nil: only the disk does.
+	Storage Storage
 
 	// Receipt encodes the agent's receipt of a stored put for its sender, at most
 	// [wire.MaxReceipt] bytes. Nil: outcomes carry none.
@@ -42,6 +53,9 @@ type Config struct {
 	// DescriptorChain is the chain hash of the agent's newest descriptor, which a
 	// lifeline address is pinned to. Nil: lifeline mailboxes are refused.
 	DescriptorChain func() [32]byte
+	// AddrsOf returns the IP addresses that a peer is connected from, without those
+	// that no limit counts. Nil: limits count peers alone.
+	AddrsOf func(peer.ID) []netip.Addr
 	// ClockTrusted says whether the clock is to be believed; while it is not, nothing
 	// is admitted, expired or rotated. Nil: always.
 	ClockTrusted func() bool
@@ -64,9 +78,10 @@ type Service struct {
 	stop     context.CancelFunc
 	workers  sync.WaitGroup
 	openings *openings
+	known    *known
+	seen     seen
 	hub      *hub
 	draining atomic.Bool
-	storage  storageGauge
 
 	creates  *budgets[wire.AccountID]
 	blobPuts *budgets[wire.AccountID]
@@ -101,14 +116,18 @@ func newService(c Config) *Service {
 	if c.Metrics == nil {
 		c.Metrics, _ = NewMetrics(nil) // only registering fails
 	}
+	if c.Storage == nil {
+		c.Storage = endless{}
+	}
 	if c.ClockTrusted == nil {
 		c.ClockTrusted = func() bool { return true }
 	}
 	l := c.Limits
 	s := &Service{
 		cfg:      c,
-		hub:      newHub(l.Watches),
-		openings: newOpenings(l.OpenQueue, l.SuspectQueue),
+		hub:      newHub(l),
+		known:    newKnown(l.Tracked),
+		openings: newOpenings(l.OpenQueue, l.OpenQueue, l.SuspectQueue),
 		creates:  newBudgets[wire.AccountID](l.Creates, l.Tracked),
 		blobPuts: newBudgets[wire.AccountID](l.BlobPuts, l.Tracked),
 		failures: newBudgets[peer.ID](l.FailedOpenings, l.Tracked),
@@ -151,10 +170,16 @@ func (s *Service) enter() bool {
 // named; a refusal says no more than its status.
 func (s *Service) record(ctx context.Context, op string, status wire.Status, err error) {
 	s.cfg.Metrics.request(op, status)
-	attrs := []slog.Attr{slog.String("op", op), slog.String("status", status.String())}
 	level := slog.LevelDebug
 	if status == wire.StatusInternal {
-		level, attrs = slog.LevelError, append(attrs, slog.Any("err", err))
+		level = slog.LevelError
+	}
+	if !s.cfg.Logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("op", op), slog.String("status", status.String())}
+	if status == wire.StatusInternal {
+		attrs = append(attrs, slog.Any("err", err))
 	}
 	s.cfg.Logger.LogAttrs(ctx, level, "request", attrs...)
 }

@@ -3,7 +3,6 @@ package mailbox
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"communicator/eventlog"
@@ -59,42 +58,28 @@ func (s *Service) admitting() error {
 	return nil
 }
 
-// storing says whether there is room for another body.
-func (s *Service) storing(now time.Time) error {
+// storing says whether another body is taken at all.
+func (s *Service) storing() error {
 	if err := s.admitting(); err != nil {
 		return err
 	}
 	if s.cfg.Log.State().Health == eventlog.DiskLow {
 		return refuse(wire.StatusStorageFull, retryStorage)
 	}
-	if s.cfg.Limits.StorageMax > 0 && s.storage.bytes(s.cfg.Log, now) >= s.cfg.Limits.StorageMax {
-		return refuse(wire.StatusStorageFull, retryStorage)
-	}
 	return nil
 }
 
-// storageGauge remembers how much the log holds.
-type storageGauge struct {
-	mu    sync.Mutex // guards at, held
-	at    time.Time
-	known uint64
+// reserve takes room for a body of n bytes out of the node's budget. Whoever gets it
+// gives it back once the body is stored, or is not.
+func (s *Service) reserve(n int) (give func(stored bool), err error) {
+	if !s.cfg.Storage.Take(n) {
+		return nil, refuse(wire.StatusStorageFull, retryStorage)
+	}
+	return func(stored bool) { s.cfg.Storage.Give(n, stored) }, nil
 }
 
-func (g *storageGauge) bytes(log eventlog.Log, now time.Time) uint64 {
-	g.mu.Lock()
-	age := now.Sub(g.at)
-	known := g.known
-	g.mu.Unlock()
-	if age >= 0 && age < stateEvery {
-		return known
-	}
-	stat, err := log.Stat()
-	if err != nil {
-		return known
-	}
-	held := stat.BodyBytes
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.at, g.known = now, held
-	return held
-}
+// endless is a budget without a bound.
+type endless struct{}
+
+func (endless) Take(int) bool  { return true }
+func (endless) Give(int, bool) {}

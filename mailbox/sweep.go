@@ -182,6 +182,7 @@ func (s *Service) sweepBlobs(ctx context.Context, now time.Time) error {
 // at the same time.
 func (s *Service) forgetReplays(ctx context.Context, now time.Time) error {
 	before := wire.EpochAt(now.Add(-replayGrace))
+	defer s.seen.forget(before)
 	for again := true; again; {
 		err := s.decide(ctx, func(r eventlog.Reader) ([]eventlog.Event, error) {
 			again = false

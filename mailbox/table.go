@@ -120,15 +120,15 @@ func (t mailboxTable) erased(w eventlog.Writer, r eventlog.Record, mb wire.Mailb
 	if m == nil {
 		return errInvariant(r, "erased from a mailbox that does not exist")
 	}
-	for _, p := range positions {
-		d, err := loadDelivery(w, mb, p)
-		if err != nil {
-			return err
-		}
-		if d == nil {
-			return errInvariant(r, "erased what was not stored")
-		}
-		if err := t.erase(w, mb, m, *d); err != nil {
+	found, err := findDeliveries(w, mb, positions)
+	if err != nil {
+		return err
+	}
+	if len(found) != len(positions) {
+		return errInvariant(r, "erased what was not stored")
+	}
+	for _, d := range found {
+		if err := t.erase(w, mb, m, d); err != nil {
 			return err
 		}
 	}

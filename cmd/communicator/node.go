@@ -27,7 +27,7 @@ func addNodeFlags(cmd *cobra.Command) *nodeFlags {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.listen, "listen", nil, "listen at `MULTIADDR` (repeat for more)")
 	flags.StringArrayVar(&f.announce, "announce", nil, "tell others to reach the node at `MULTIADDR` (repeat for more)")
-	flags.StringSliceVar(&f.roles, "roles", nil, "sending, receiving or both, separated by a comma")
+	flags.StringSliceVar(&f.roles, "roles", nil, "some of sending, receiving and directory, separated by commas")
 	flags.BoolVar(&f.allowPrivate, "allow-private", false, "dial private and loopback addresses: for tests and private networks")
 	flags.StringVar(&f.admin, "admin", "", "serve /metrics and /healthz at this loopback `HOST:PORT`; empty for nowhere")
 	return &f
@@ -67,7 +67,7 @@ func needData(dir string) error {
 }
 
 func nodeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "node", Short: "Run a node: a sending agent, a receiving agent, or both", GroupID: "operator",
+	cmd := &cobra.Command{Use: "node", Short: "Run a node: a sending agent, a receiving agent, a directory, or all of them", GroupID: "operator",
 		Args: usageArgs(cobra.NoArgs)}
 	dir, flags := dataFlag(cmd), addNodeFlags(cmd)
 	file := cmd.Flags().String("config", "", "read the configuration from `FILE`, not from DIR/config.toml")
@@ -77,7 +77,7 @@ func nodeCommand() *cobra.Command {
 		}
 		return runNode(cmd.Context(), *dir, *file, flags.apply(cmd), cmd.OutOrStdout())
 	}
-	cmd.AddCommand(nodeInitCommand(), nodeTokenCommand(), nodeStatusCommand(), nodeDrainCommand(),
+	cmd.AddCommand(nodeInitCommand(), nodeTokenCommand(), nodeAccountCommand(), nodeStatusCommand(), nodeDrainCommand(),
 		nodeBackupCommand(), nodeRestoreCommand(), nodeConfirmClockCommand())
 	return cmd
 }

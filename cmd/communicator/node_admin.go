@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"communicator/node"
-	"communicator/node/access"
 	"communicator/node/admin"
 )
 
@@ -38,36 +37,12 @@ func adminCommand(use, short string, args cobra.PositionalArgs,
 	return cmd
 }
 
-func nodeTokenCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "token", Short: "Give people permission to use the node", Args: usageArgs(cobra.NoArgs)}
-	var uses int
-	make := adminCommand("new", "Make a token and print the URI to hand out", cobra.NoArgs,
-		func(cmd *cobra.Command, _ []string, s admin.Service) error {
-			if err := checkUses(uses); err != nil {
-				return err
-			}
-			uri, err := s.NewToken(cmd.Context(), uses)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), uri)
-			return err
-		})
-	make.Flags().IntVar(&uses, "uses", 1, "how many profiles the token admits")
-	cmd.AddCommand(make)
-	return cmd
-}
-
-func checkUses(uses int) error {
-	if uses < 1 || uses > access.MaxTokenUses {
-		return usagef("--uses takes 1 to %d", access.MaxTokenUses)
-	}
-	return nil
-}
+// adminGet is a question to a node.
+type adminGet[T any] func(admin.Service, context.Context) (T, error)
 
 // adminReport makes a command that prints what a node answers, and ends with exit status
 // 3 if that is not healthy.
-func adminReport[T any](use, short string, get func(admin.Service, context.Context) (T, error),
+func adminReport[T any](use, short string, get adminGet[T],
 	print func(io.Writer, T) error, healthy func(T) bool) *cobra.Command {
 	var asJSON *bool
 	cmd := adminCommand(use, short, cobra.NoArgs, func(cmd *cobra.Command, _ []string, s admin.Service) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -21,9 +22,11 @@ type CollectResult struct {
 	Owners     int     `json:"owners"`
 	PerS       float64 `json:"deliveries_per_s"` // collected and durably acknowledged
 	Missing    int     `json:"missing"`
+	// CPUPerDelivery is microseconds of processor time, by process.
+	CPUPerDelivery map[string]float64 `json:"cpu_us_per_delivery"`
 }
 
-// Collect measures owners who page through their mailboxes and acknowledge each page,
+// Collect measures owners who page through their mailboxes and acknowledge what they got,
 // all at once, each over a connection of its own.
 func Collect(ctx context.Context, o StockOptions, progress io.Writer) (r CollectResult, err error) {
 	s, err := newStock(ctx, o, progress)
@@ -53,6 +56,10 @@ func Collect(ctx context.Context, o StockOptions, progress io.Writer) (r Collect
 		}
 	}
 	fmt.Fprintf(progress, "%d owners collect\n", len(s.owners))
+	before, err := s.usage()
+	if err != nil {
+		return r, err
+	}
 	var collected atomic.Int64
 	began := time.Now()
 	g, gctx := errgroup.WithContext(ctx)
@@ -62,15 +69,55 @@ func Collect(ctx context.Context, o StockOptions, progress io.Writer) (r Collect
 	if err := g.Wait(); err != nil {
 		return r, err
 	}
+	took := time.Since(began)
+	after, err := s.usage()
+	if err != nil {
+		return r, err
+	}
 	n := int(collected.Load())
-	return CollectResult{Deliveries: n, Size: o.Size, Owners: len(s.owners),
-		PerS: float64(n) / time.Since(began).Seconds(), Missing: o.Deliveries - n}, nil
+	r = CollectResult{Deliveries: n, Size: o.Size, Owners: len(s.owners),
+		PerS: float64(n) / took.Seconds(), Missing: o.Deliveries - n, CPUPerDelivery: map[string]float64{}}
+	for who, u := range after {
+		r.CPUPerDelivery[who] = float64((u.cpu - before[who].cpu).Microseconds()) / float64(max(n, 1))
+	}
+	return r, nil
 }
 
-// empty collects and acknowledges until a mailbox has nothing more.
+// usage is what the owners' process and the agent's have used so far.
+func (s *stock) usage() (usage, error) {
+	owners, err := useOf(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	agent, err := useOf(s.agent.PID())
+	return usage{"client": owners, "receiving": agent}, err
+}
+
+// empty collects and acknowledges until a mailbox has nothing more. The next page comes
+// while the last is acknowledged, as with a client that stores what it gets in between.
 func empty(ctx context.Context, l *transport.Lease, owner ed25519.PrivateKey, collected *atomic.Int64) error {
-	var after uint64
-	for {
+	pages := make(chan []uint64, transport.MaxAcks/transport.MaxCollect)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(pages)
+		return collect(ctx, l, owner, pages)
+	})
+	g.Go(func() error {
+		for positions := range pages {
+			positions = append(positions, waiting(pages)...)
+			if err := l.Ack(ctx, owner, positions); err != nil {
+				return err
+			}
+			collected.Add(int64(len(positions)))
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// collect hands over the positions of page after page.
+func collect(ctx context.Context, l *transport.Lease, owner ed25519.PrivateKey, pages chan<- []uint64) error {
+	for after := uint64(0); ; {
 		page, err := l.Collect(ctx, owner, after)
 		if err != nil {
 			return err
@@ -79,14 +126,26 @@ func empty(ctx context.Context, l *transport.Lease, owner ed25519.PrivateKey, co
 		for i, d := range page.Deliveries {
 			positions[i], after = d.Position, d.Position
 		}
-		if len(positions) > 0 {
-			if err := l.Ack(ctx, owner, positions); err != nil {
-				return err
-			}
-			collected.Add(int64(len(positions)))
+		select {
+		case pages <- positions:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 		if !page.More {
 			return nil
 		}
 	}
+}
+
+// waiting takes what one acknowledgement can hold of the pages that have come since.
+func waiting(pages <-chan []uint64) (positions []uint64) {
+	for range transport.MaxAcks/transport.MaxCollect - 1 {
+		select {
+		case more := <-pages:
+			positions = append(positions, more...)
+		default:
+			return positions
+		}
+	}
+	return positions
 }

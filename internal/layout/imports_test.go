@@ -31,34 +31,48 @@ var may = map[string][]string{
 	"mailbox/address": {"wire"},
 	"relay/receipt":   {"wire", "wire/logproof"},
 	"particle":        {"wire"},
+	"dht/record":      {"wire", "wire/descriptor"},
+	"directory/proof": {"wire"},
+
+	// The overlay, which nodes and clients share.
+	"dht": {"dht/record", "wire"},
 
 	// Decisions: pure, without clock, network or storage.
-	"relay/queue":   {"wire/...", "relay/receipt"},
-	"mailbox/admit": {"wire/...", "mailbox/address"},
-	"client/route":  {"wire/...", "mailbox/address", "relay/receipt", "particle"},
+	"relay/queue":         {"wire/...", "relay/receipt"},
+	"mailbox/admit":       {"wire/...", "mailbox/address"},
+	"client/route":        {"wire/...", "mailbox/address", "relay/receipt", "particle"},
+	"directory/authority": {"directory/proof", "internal/durable"},
+	"directory/vend":      {"wire"},
 
 	// Roles of a node. They never import each other.
 	"relay/destination": {"wire/..."},
 	"relay":             {"relay/...", "eventlog", "wire/..."},
 	"mailbox/keyring":   {"wire/...", "mailbox/address"},
 	"mailbox":           {"mailbox/...", "eventlog", "wire/..."},
+	"directory":         {"internal/durable", "directory/...", "eventlog", "dht", "dht/record", "wire/..."},
 
 	// A person's side never imports a server.
 	"client/store":     {"wire"},
 	"client/invite":    {"wire/...", "particle"},
 	"client/transport": {"wire/...", "mailbox/address"},
+	"client/directory": {"wire/...", "directory/proof", "directory/vend"},
+	"client/registrar": {"client/directory", "directory/...", "dht/record", "wire"},
+	"client/nearby":    {"wire/...", "particle"},
+	"client/lookup":    {"internal/durable", "wire/...", "directory/proof", "dht", "dht/record", "client/directory"},
 	"client": {"client/...", "particle", "wire/...", "mailbox/address", "mailbox/admit",
-		"relay/receipt", "relay/queue"},
+		"relay/receipt", "relay/queue", "directory/proof", "directory/vend", "dht", "dht/record"},
 
-	"node/config":        {"wire/..."},
+	"node/config":        {"wire/...", "dht", "dht/record"},
 	"node/access":        {"wire/...", "eventlog"},
 	"node/admin":         {"wire/...", "eventlog", "node/config", "node/access"},
-	"node":               {"node/...", "relay/...", "mailbox/...", "eventlog", "wire/..."},
+	"node":               {"internal/durable", "node/...", "relay/...", "mailbox/...", "directory/...", "dht/...", "eventlog", "wire/..."},
 	"simulations/memnet": {},
 	"simulations":        {"simulations/...", "node/...", "client/...", "relay/queue", "mailbox/admit", "wire/..."},
 	"internal/agentproc": {"node", "node/config"},
-	"internal/demo":      {"client/...", "particle", "wire", "node/config", "internal/agentproc"},
+	"internal/demo":      {"..."},
 	"internal/bench":     {"..."},
+	"internal/durable":   {},
+	"internal/drill":     {"..."},
 	"internal/layout":    {},
 	"cmd/communicator":   {"..."},
 }
@@ -67,13 +81,14 @@ var may = map[string][]string{
 // are free.
 var only = map[string][]string{
 	"github.com/dgraph-io/badger": {"eventlog", "internal/bench"},
-	"github.com/libp2p/go-libp2p": {"node", "client", "dht", "relay", "mailbox", "wire/agenturi",
+	"github.com/libp2p/go-libp2p": {"node", "client", "dht", "relay", "mailbox", "directory", "wire/agenturi",
 		"simulations", "internal", "cmd"},
 	"github.com/ncruces/go-sqlite3": {"client/store"},
 }
 
 // pure packages read no clock and reach neither network nor storage.
-var pure = []string{"relay/queue", "mailbox/admit", "client/route", "particle", "wire", "mailbox/address", "relay/receipt"}
+var pure = []string{"relay/queue", "mailbox/admit", "client/route", "particle", "wire", "mailbox/address", "relay/receipt",
+	"directory/proof", "directory/vend", "dht/record"}
 
 func TestImportDirection(t *testing.T) {
 	packages := 0

@@ -65,14 +65,12 @@ func Create(existing *Mailbox, id wire.MailboxID, t Terms, freeSlot func() (Slot
 	return f, wire.StatusOK
 }
 
-// Acknowledge decides which of the positions are erased: those that are stored.
-// The others were acknowledged before, or never existed; asking again is harmless.
-func Acknowledge(id wire.MailboxID, positions []uint64, stored func(position uint64) bool) []Collected {
-	kept := slices.Clone(positions)
-	slices.Sort(kept)
-	kept = slices.DeleteFunc(slices.Compact(kept), func(p uint64) bool { return !stored(p) })
+// Acknowledge decides to erase what an owner has acknowledged. Stored are those of the
+// owner's positions that are still stored, ascending. The others were acknowledged
+// before, or never existed; asking again is harmless.
+func Acknowledge(id wire.MailboxID, stored []uint64) []Collected {
 	var facts []Collected
-	for part := range slices.Chunk(kept, MaxPositions) {
+	for part := range slices.Chunk(stored, MaxPositions) {
 		facts = append(facts, Collected{Mailbox: id, Positions: part})
 	}
 	return facts

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"sync"
@@ -223,6 +224,42 @@ func TestOpenAsksForWork(t *testing.T) {
 	}
 }
 
+// TestAskingForWorkIsNotCharged: a client learns what work an open agent asks for by a
+// Hello without any, on each stream; only what is wrong costs it.
+func TestAskingForWorkIsNotCharged(t *testing.T) {
+	const bits = 8
+	addr := netip.MustParseAddr("192.0.2.1")
+	w := newWorld(t, func(c *Config) {
+		c.Policy, c.WorkBits = Open, bits
+		c.AddrsOf = func(peer.ID) []netip.Addr { return []netip.Addr{addr} }
+	})
+	for range 10 * failuresOfHost.burst {
+		if got := w.try("client", hello(1, nil)); got != wire.StatusPermission {
+			t.Fatalf("asking: %v", got)
+		}
+	}
+	good := hello(1, nil)
+	good.Work = solve(wire.AgentID{7}, 1, HourOf(start), bits, false)
+	for range 3 { // the same proof is good for the hour, on every stream
+		if got := w.try("client", good); got != wire.StatusOK {
+			t.Fatalf("with work: %v", got)
+		}
+	}
+	bad := hello(1, nil)
+	bad.Work = solve(wire.AgentID{7}, 1, HourOf(start), bits-1, true)
+	for range failuresOfPeer.burst {
+		if got := w.try("client", bad); got != wire.StatusPermission {
+			t.Fatalf("too little work: %v", got)
+		}
+	}
+	if got := w.try("client", good); got != wire.StatusTryAgain {
+		t.Errorf("after failures: %v", got)
+	}
+	if got := w.try("another", hello(2, nil)); got != wire.StatusPermission {
+		t.Errorf("another peer: %v", got)
+	}
+}
+
 func TestFailuresHaveABudget(t *testing.T) {
 	w := newWorld(t, nil)
 	token := w.token(1)
@@ -318,6 +355,13 @@ func TestRowsRebuildFromEvents(t *testing.T) {
 	if err := w.SetDraining(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
+	if err := w.RevokeToken(t.Context(), fmt.Sprintf("%x", token.Hash())); err != nil {
+		t.Fatal(err)
+	}
+	account := wire.Credential(hello(1, nil).Credential).Account()
+	if err := w.RemoveAccount(t.Context(), fmt.Sprintf("%x", account)); err != nil {
+		t.Fatal(err)
+	}
 	before := w.rows()
 	if err := w.log.Rebuild(t.Context()); err != nil {
 		t.Fatal(err)
@@ -353,6 +397,10 @@ func TestBrokenEventsStopTheLog(t *testing.T) {
 		"no token": accountOpened([32]byte{1}, wire.AccountID{}),
 		"no uses":  tokenIssued([32]byte{1}, 0),
 		"drain 2":  {Kind: KindDrainChanged, Version: 1, Header: []byte{2}},
+		"revoked":  tokenRevoked([32]byte{1}),
+		"removed":  accountRemoved(wire.AccountID{1}),
+		"cut":      {Kind: KindTokenRevoked, Version: 1, Header: make([]byte, 31)},
+		"longer":   {Kind: KindAccountRemoved, Version: 1, Header: make([]byte, 17)},
 	} {
 		r := eventlog.Record{Seq: 1, Kind: e.Kind, Version: e.Version, Header: e.Header}
 		if err := (table{}).Apply(noRows{}, r, nil); err == nil {

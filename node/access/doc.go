@@ -21,6 +21,8 @@
 //	TokenIssued    hash 32 ‖ u32 uses          a token for so many accounts
 //	AccountOpened  hash 32 ‖ account 16        one use of the token
 //	DrainChanged   u8 draining (0 or 1)        the agent is leaving, or stays
+//	TokenRevoked   hash 32                     the uses left are taken
+//	AccountRemoved account 16
 //
 // are the headers of this package's events; they have neither stream nor body. The
 // log holds hashes of tokens and credentials alone. From them follow the rows of

@@ -12,9 +12,11 @@ import (
 
 // Kinds of this package's events.
 const (
-	KindTokenIssued   eventlog.Kind = wire.KindsNode + 1
-	KindAccountOpened eventlog.Kind = wire.KindsNode + 2
-	KindDrainChanged  eventlog.Kind = wire.KindsNode + 3
+	KindTokenIssued    eventlog.Kind = wire.KindsNode + 1
+	KindAccountOpened  eventlog.Kind = wire.KindsNode + 2
+	KindDrainChanged   eventlog.Kind = wire.KindsNode + 3
+	KindTokenRevoked   eventlog.Kind = wire.KindsNode + 4
+	KindAccountRemoved eventlog.Kind = wire.KindsNode + 5
 )
 
 // version of every header layout here.
@@ -52,6 +54,14 @@ func drainChanged(draining bool) eventlog.Event {
 	return eventlog.Event{Kind: KindDrainChanged, Version: version, Header: []byte{b}}
 }
 
+func tokenRevoked(hash [32]byte) eventlog.Event {
+	return eventlog.Event{Kind: KindTokenRevoked, Version: version, Header: hash[:]}
+}
+
+func accountRemoved(account wire.AccountID) eventlog.Event {
+	return eventlog.Event{Kind: KindAccountRemoved, Version: version, Header: account[:]}
+}
+
 // Projections are the tables that this package needs in the agent's log.
 func Projections() []eventlog.Projection { return []eventlog.Projection{table{}} }
 
@@ -71,6 +81,10 @@ func (table) Apply(w eventlog.Writer, r eventlog.Record, _ []byte) error {
 		apply = applyAccountOpened
 	case KindDrainChanged:
 		apply = applyDrainChanged
+	case KindTokenRevoked:
+		apply = applyTokenRevoked
+	case KindAccountRemoved:
+		apply = applyAccountRemoved
 	default:
 		return nil
 	}
@@ -124,6 +138,34 @@ func applyDrainChanged(w eventlog.Writer, s *cryptobyte.String, r eventlog.Recor
 		return w.Set([]byte{rowDrain}, binary.BigEndian.AppendUint64(nil, uint64(r.Time.Unix())))
 	}
 	return w.Delete([]byte{rowDrain})
+}
+
+func applyTokenRevoked(w eventlog.Writer, s *cryptobyte.String, _ eventlog.Record) error {
+	var hash [32]byte
+	if !s.CopyBytes(hash[:]) || !s.Empty() {
+		return wire.ErrMalformed
+	}
+	return deleteRow(w, tokenKey(hash))
+}
+
+func applyAccountRemoved(w eventlog.Writer, s *cryptobyte.String, _ eventlog.Record) error {
+	var account wire.AccountID
+	if !s.CopyBytes(account[:]) || !s.Empty() {
+		return wire.ErrMalformed
+	}
+	return deleteRow(w, accountKey(account))
+}
+
+// deleteRow deletes a row that must be there.
+func deleteRow(w eventlog.Writer, key []byte) error {
+	row, err := w.Get(key)
+	if err == nil && row == nil {
+		err = fmt.Errorf("%w: removed what was not there", wire.ErrMalformed)
+	}
+	if err != nil {
+		return err
+	}
+	return w.Delete(key)
 }
 
 func usesLeft(r eventlog.Reader, hash [32]byte) (uint32, error) {

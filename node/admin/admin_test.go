@@ -3,11 +3,13 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,15 +17,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"communicator/eventlog"
+	"communicator/node/access"
 	"communicator/node/config"
 )
 
 // fake is a node of which every answer is known.
 type fake struct {
-	uses   int
-	seen   time.Time
-	broken error
-	health Health
+	uses    int
+	removed string
+	seen    time.Time
+	broken  error
+	health  Health
 }
 
 func (f *fake) Status(context.Context) (Status, error) {
@@ -32,6 +36,16 @@ func (f *fake) Status(context.Context) (Status, error) {
 func (f *fake) NewToken(_ context.Context, uses int) (string, error) {
 	f.uses = uses
 	return "token", f.broken
+}
+func (f *fake) Tokens(context.Context) ([]Token, error)     { return []Token{{"0a", 3}}, f.broken }
+func (f *fake) Accounts(context.Context) ([]Account, error) { return []Account{{"0b", 1, 9}}, f.broken }
+func (f *fake) RevokeToken(_ context.Context, id string) error {
+	f.removed = "token " + id
+	return f.broken
+}
+func (f *fake) RemoveAccount(_ context.Context, id string) error {
+	f.removed = "account " + id
+	return f.broken
 }
 func (f *fake) Drain(_ context.Context, on bool) (Drain, error) { return Drain{Draining: on}, f.broken }
 func (f *fake) Backup(_ context.Context, w io.Writer) error {
@@ -98,6 +112,18 @@ func TestRequestsAndAnswers(t *testing.T) {
 	if uri, err := c.NewToken(ctx, 12); err != nil || uri != "token" || f.uses != 12 {
 		t.Errorf("token %q of %d uses, %v", uri, f.uses, err)
 	}
+	if list, err := c.Tokens(ctx); err != nil || !slices.Equal(list, []Token{{"0a", 3}}) {
+		t.Errorf("tokens %v, %v", list, err)
+	}
+	if list, err := c.Accounts(ctx); err != nil || !slices.Equal(list, []Account{{"0b", 1, 9}}) {
+		t.Errorf("accounts %v, %v", list, err)
+	}
+	if err := c.RevokeToken(ctx, "0a"); err != nil || f.removed != "token 0a" {
+		t.Errorf("revoked %q, %v", f.removed, err)
+	}
+	if err := c.RemoveAccount(ctx, "0b"); err != nil || f.removed != "account 0b" {
+		t.Errorf("removed %q, %v", f.removed, err)
+	}
 	if d, err := c.Drain(ctx, true); err != nil || !d.Draining {
 		t.Errorf("drain %+v, %v", d, err)
 	}
@@ -133,6 +159,14 @@ func TestFailuresAreTold(t *testing.T) {
 	var remote *RemoteError
 	if _, err := c.Status(ctx); !errors.As(err, &remote) || remote.Text != "it is Tuesday" {
 		t.Errorf("status: %v", err)
+	}
+	for _, want := range []error{access.ErrNotFound, access.ErrAmbiguous} {
+		f.broken = fmt.Errorf("wrapped: %w", want)
+		for _, err := range []error{c.RevokeToken(ctx, "0a"), c.RemoveAccount(ctx, "0b")} {
+			if !errors.Is(err, want) || !errors.As(err, &remote) || remote.Text != f.broken.Error() {
+				t.Errorf("%v arrives as %v", want, err)
+			}
+		}
 	}
 	if err := c.Backup(ctx, io.Discard); err == nil {
 		t.Error("a backup that failed on the way passed for whole")

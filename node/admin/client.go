@@ -33,6 +33,9 @@ type RemoteError struct {
 
 func (e *RemoteError) Error() string { return e.Text }
 
+// Is lets a caller tell the errors of [Service] apart.
+func (e *RemoteError) Is(target error) bool { return e.Code == codes[target] }
+
 // Dial connects to the node that runs on a directory, or fails with
 // [ErrNotRunning].
 func Dial(dir string) (*Client, error) {
@@ -103,6 +106,26 @@ func (c *Client) NewToken(ctx context.Context, uses int) (string, error) {
 	var r tokenReply
 	err := c.ask(ctx, http.MethodPost, "/token", url.Values{"uses": {strconv.Itoa(uses)}}, &r)
 	return r.URI, err
+}
+
+// Tokens implements [Service].
+func (c *Client) Tokens(ctx context.Context) (list []Token, err error) {
+	return list, c.ask(ctx, http.MethodGet, "/tokens", nil, &list)
+}
+
+// RevokeToken implements [Service].
+func (c *Client) RevokeToken(ctx context.Context, id string) error {
+	return c.ask(ctx, http.MethodPost, "/token/revoke", url.Values{"id": {id}}, &struct{}{})
+}
+
+// Accounts implements [Service].
+func (c *Client) Accounts(ctx context.Context) (list []Account, err error) {
+	return list, c.ask(ctx, http.MethodGet, "/accounts", nil, &list)
+}
+
+// RemoveAccount implements [Service].
+func (c *Client) RemoveAccount(ctx context.Context, id string) error {
+	return c.ask(ctx, http.MethodPost, "/account/remove", url.Values{"id": {id}}, &struct{}{})
 }
 
 // Drain implements [Service].

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
+	"communicator/node/access"
 	"communicator/node/config"
 )
 
@@ -188,6 +189,14 @@ func (s *Server) handler() http.Handler {
 	answer("GET /log/stat", func(r *http.Request) (any, error) { return s.service.LogStat(r.Context()) })
 	answer("POST /log/verify", func(r *http.Request) (any, error) { return s.service.LogVerify(r.Context()) })
 	answer("POST /log/reclaim", func(r *http.Request) (any, error) { return struct{}{}, s.service.LogReclaim(r.Context()) })
+	answer("GET /tokens", func(r *http.Request) (any, error) { return s.service.Tokens(r.Context()) })
+	answer("POST /token/revoke", func(r *http.Request) (any, error) {
+		return struct{}{}, s.service.RevokeToken(r.Context(), r.FormValue("id"))
+	})
+	answer("GET /accounts", func(r *http.Request) (any, error) { return s.service.Accounts(r.Context()) })
+	answer("POST /account/remove", func(r *http.Request) (any, error) {
+		return struct{}{}, s.service.RemoveAccount(r.Context(), r.FormValue("id"))
+	})
 	answer("POST /token", func(r *http.Request) (any, error) {
 		uses, err := strconv.Atoi(r.FormValue("uses"))
 		if err != nil {
@@ -233,6 +242,12 @@ type errorReply struct {
 	Error string `json:"error"`
 }
 
+// codes of the errors that a client tells apart.
+var codes = map[error]int{
+	access.ErrNotFound:  http.StatusNotFound,
+	access.ErrAmbiguous: http.StatusConflict,
+}
+
 type badRequest struct{ why string }
 
 func (e *badRequest) Error() string { return e.why }
@@ -245,6 +260,11 @@ func reply(w http.ResponseWriter, v any, err error) {
 		code, v = http.StatusInternalServerError, errorReply{err.Error()}
 		if errors.As(err, &bad) {
 			code = http.StatusBadRequest
+		}
+		for known, its := range codes {
+			if errors.Is(err, known) {
+				code = its
+			}
 		}
 	}
 	w.WriteHeader(code)

@@ -16,6 +16,14 @@ type Service interface {
 	// NewToken makes a token that opens so many accounts and returns the agent's
 	// URI with it appended.
 	NewToken(ctx context.Context, uses int) (uri string, err error)
+	// Tokens lists the tokens that have uses left, RevokeToken takes them. An id may
+	// be cut short. Errors: access.ErrNotFound, access.ErrAmbiguous.
+	Tokens(ctx context.Context) ([]Token, error)
+	RevokeToken(ctx context.Context, id string) error
+	// Accounts lists the accounts that tokens opened, RemoveAccount closes one to new
+	// streams. Errors as of RevokeToken.
+	Accounts(ctx context.Context) ([]Account, error)
+	RemoveAccount(ctx context.Context, id string) error
 	// Drain stops the making of mailboxes and tells their owners to move, or takes
 	// that back.
 	Drain(ctx context.Context, on bool) (Drain, error)
@@ -38,6 +46,21 @@ var (
 	// ErrNeedsNode: only a running node can do this.
 	ErrNeedsNode = errors.New("only a running node can do this: start it first")
 )
+
+// Token is an invitation that still admits profiles. The id is the beginning of its
+// hash: the token itself is not kept.
+type Token struct {
+	ID   string `json:"id"`
+	Uses int    `json:"uses_left"`
+}
+
+// Account is what a token opened for one profile: a number that the profile has drawn,
+// and how much of its quota is used.
+type Account struct {
+	ID           string `json:"id"`
+	Mailboxes    int    `json:"mailboxes"`
+	MailboxQuota int    `json:"mailbox_quota"`
+}
 
 // Status is a node's condition, for people and their scripts.
 type Status struct {
