@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"communicator/eventlog"
+	"communicator/internal/durable"
 	"communicator/node/config"
 	"communicator/wire"
 )
@@ -127,11 +128,11 @@ func Restore(ctx context.Context, dir string, r io.Reader) (Restored, error) {
 		return Restored{}, err
 	}
 	if !fresh && len(chainFile) > 0 {
-		if err := writeFile(filepath.Join(dir, descriptorName), chainFile); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, descriptorName), chainFile); err != nil {
 			return Restored{}, err
 		}
 	}
-	return out, writeFile(filepath.Join(dir, config.FileName), settings)
+	return out, durable.WriteFile(filepath.Join(dir, config.FileName), settings)
 }
 
 // restorable prepares the directory and says whether it needs an identity.

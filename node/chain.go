@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
+	"communicator/internal/durable"
 	"communicator/wire"
 	"communicator/wire/descriptor"
 )
@@ -28,8 +29,8 @@ type step struct {
 	chain descriptor.ChainHash
 }
 
-// chain is the agent's newest descriptor and how it came about. It keeps the steps
-// that a reply can lead over and one more to start from.
+// chain is the agent's newest descriptor and how it came about. It keeps the
+// [descriptor.MaxLinks] steps that a reply can lead over and one more to start from.
 type chain struct {
 	path  string // empty: in memory alone
 	agent wire.AgentID
@@ -109,11 +110,11 @@ func (c *chain) append(d descriptor.Descriptor, signed descriptor.Signed) error 
 	c.mu.Lock()
 	steps := append(c.steps[:len(c.steps):len(c.steps)], step{d.Link(), d.Chain()})
 	c.mu.Unlock()
-	if extra := len(steps) - maxLinks - 1; extra > 0 {
+	if extra := len(steps) - descriptor.MaxLinks - 1; extra > 0 {
 		steps = steps[extra:]
 	}
 	if c.path != "" {
-		if err := writeFile(c.path, encodeChain(signed, steps)); err != nil {
+		if err := durable.WriteFile(c.path, encodeChain(signed, steps)); err != nil {
 			return err
 		}
 	}
@@ -124,11 +125,12 @@ func (c *chain) append(d descriptor.Descriptor, signed descriptor.Signed) error 
 }
 
 // linksFrom returns the links from a chain hash to the newest descriptor, or false
-// for a hash that is unknown or too long ago.
+// for a hash that is unknown or more than [descriptor.MaxLinks] descriptors old, which
+// no client would follow. (A file may hold more steps than that.)
 func (c *chain) linksFrom(known descriptor.ChainHash) ([][]byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := len(c.steps) - 1; i >= 0; i-- {
+	for i := len(c.steps) - 1; i >= max(0, len(c.steps)-1-descriptor.MaxLinks); i-- {
 		if c.steps[i].chain != known {
 			continue
 		}

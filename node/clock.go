@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"communicator/internal/durable"
 	"communicator/wire"
 )
 
@@ -136,7 +137,7 @@ func (g *clockGuard) save() error {
 		return nil
 	}
 	b := binary.BigEndian.AppendUint64(nil, uint64(max(0, good.Unix())))
-	return writeFile(g.path, encodeChecked(labelClock, b))
+	return durable.WriteFile(g.path, encodeChecked(labelClock, b))
 }
 
 // readClock returns the zero time if none was ever noted. A damaged file fails: the

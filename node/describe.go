@@ -36,6 +36,9 @@ func (n *Node) describe(now time.Time) (descriptor.Descriptor, error) {
 	if slices.Contains(n.settings.Roles, config.RoleSending) {
 		d.Roles |= descriptor.Sending
 	}
+	if n.knowsNames() {
+		d.Roles |= descriptor.Directory
+	}
 	if n.receives() {
 		d.Roles |= descriptor.Receiving
 		for _, k := range n.keyring.SealingKeys(now) {
@@ -69,7 +72,7 @@ func (n *Node) renew() error {
 	if ok {
 		d.Sequence, d.Prev, d.Issued = last.Sequence, last.Prev, last.Issued
 		if d.Link() == last.Link() {
-			return nil
+			return n.announceDescriptor()
 		}
 		d.Sequence, d.Prev, d.Issued = last.Sequence+1, last.Chain(), now
 	}
@@ -80,8 +83,21 @@ func (n *Node) renew() error {
 	if err := n.chain.append(d, signed); err != nil {
 		return fmt.Errorf("store the descriptor: %w", err)
 	}
+	if err := n.announceDescriptor(); err != nil {
+		return err
+	}
 	n.logger.Info("descriptor signed", "sequence", d.Sequence, "addresses", len(d.Addrs))
 	return nil
+}
+
+// announceDescriptor has the newest descriptor published, if the node takes part in
+// the DHT.
+func (n *Node) announceDescriptor() error {
+	_, signed, ok := n.chain.current()
+	if !ok || n.overlay == nil {
+		return nil
+	}
+	return n.overlay.publish(n.id, signed)
 }
 
 // chainHash names the newest descriptor: what lifeline addresses pin.

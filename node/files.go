@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
+	"communicator/internal/durable"
 	"communicator/wire"
 )
 
@@ -85,35 +86,10 @@ func makeRootKey(path string, rand io.Reader) (ed25519.PrivateKey, error) {
 	if _, err := io.ReadFull(rand, seed); err != nil {
 		return nil, err
 	}
-	if err := writeFile(path, encodeChecked(labelRootKey, seed)); err != nil {
+	if err := durable.WriteFile(path, encodeChecked(labelRootKey, seed)); err != nil {
 		return nil, err
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
-}
-
-// writeFile replaces a file atomically and durably: after a crash it holds the old
-// content or the new.
-func writeFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func agentOf(key ed25519.PrivateKey) wire.AgentID {

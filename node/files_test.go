@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"communicator/wire"
 	"communicator/wire/descriptor"
+	"communicator/wire/pb"
 )
 
 func TestRootKeyIsMadeOnceAndDamageIsNamed(t *testing.T) {
@@ -177,14 +180,41 @@ func TestChainForgetsWhatNoReplyHolds(t *testing.T) {
 	}
 	grow(t, c, key, 1)
 	first, _, _ := c.current()
-	grow(t, c, key, maxLinks)
-	if links, ok := c.linksFrom(first.Chain()); !ok || len(links) != maxLinks {
+	grow(t, c, key, descriptor.MaxLinks)
+	links, ok := c.linksFrom(first.Chain())
+	if !ok || len(links) != descriptor.MaxLinks {
 		t.Fatalf("%d links, %v", len(links), ok)
+	}
+	fixed := make([][32]byte, len(links))
+	for i := range links {
+		fixed[i] = [32]byte(links[i])
+	}
+	newest, signed, _ := c.current()
+	if err := descriptor.VerifyLinks(first.Chain(), fixed, newest); err != nil {
+		t.Errorf("a client refuses the longest reply: %v", err)
+	}
+	reply := &pb.DescriptorReply{Status: 1, Descriptor_: append(signed, make([]byte, wire.MaxDescriptor-len(signed))...), Links: links}
+	if size := proto.Size(reply); size > wire.MaxFrame-64 {
+		t.Errorf("the longest reply has %d bytes", size)
 	}
 	grow(t, c, key, 1)
 	if _, ok := c.linksFrom(first.Chain()); ok {
-		t.Error("led over more links than fit a frame")
+		t.Error("led over more links than a client follows")
 	}
+	// A file may hold more steps, as earlier versions wrote them.
+	c.steps = append([]step{{first.Link(), first.Chain()}}, c.steps...)
+	if _, ok := c.linksFrom(first.Chain()); ok {
+		t.Error("led over more links than a client follows, out of an old file")
+	}
+	n := &Node{chain: c}
+	if got := wire.Status(n.descriptorReply(chainBytes(first)).Status); got != wire.StatusNotFound {
+		t.Errorf("answered %v", got)
+	}
+}
+
+func chainBytes(d descriptor.Descriptor) []byte {
+	h := d.Chain()
+	return h[:]
 }
 
 func FuzzChainFile(f *testing.F) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"communicator/internal/durable"
 	"communicator/node/access"
 	"communicator/node/config"
 )
@@ -37,7 +38,7 @@ func Init(ctx context.Context, dir string, settings config.Config, uses int) (ur
 	if err := config.WriteFile(filepath.Join(dir, config.FileName), settings); err != nil {
 		return "", err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return "", err
 	}
 	o, err := openOffline(ctx, dir)

@@ -1,10 +1,6 @@
 package node
 
-import (
-	"time"
-
-	"communicator/wire"
-)
+import "time"
 
 // Intervals of background work.
 const (
@@ -14,6 +10,8 @@ const (
 	// firstUpkeep is when the log is first tidied after a start: a node that is
 	// restarted often must not put it off for ever.
 	firstUpkeep = time.Minute
+	// measureEvery is how old the count behind storage.max may be.
+	measureEvery = time.Second
 )
 
 // Jumps of the clock that stop expiry and admission until they are confirmed.
@@ -44,6 +42,8 @@ const (
 	handshakesAtOnce   = 128
 	memoryPerConn      = 8 << 20 // yamux windows
 	descriptorsPerPeer = 4       // streams
+	// watchesPerConn is how many mailboxes are watched over a connection, on average.
+	watchesPerConn = 16
 	// connsPerSite is how many times the limit of an IPv6 /56 its /48 gets.
 	connsPerSite = 8
 	// dialsPerAddress bounds how fast one address opens connections, as a burst;
@@ -53,10 +53,26 @@ const (
 	trimGrace       = time.Minute
 )
 
+// Of the overlay.
+const (
+	firstBootstrap    = 5 * time.Second
+	bootstrapInterval = 10 * time.Minute // and how often an empty table is noticed
+	searchEvery       = 5 * time.Minute  // for one agent
+	searchTimeout     = time.Minute
+	maxSearches       = 8    // at once
+	maxSearched       = 4096 // agents that are remembered as looked for
+	// Records that are published for others: at once, in one request, and remembered so
+	// that one is not published twice within publishAgain.
+	maxPublishing  = 4
+	maxRecords     = 4
+	maxPublished   = 1 << 16
+	publishAgain   = time.Hour
+	publishBusy    = time.Minute
+	publishTimeout = 2 * time.Minute
+	// foundTTL is how long an address that the overlay gave is tried.
+	foundTTL = time.Hour
+)
+
 // memoryShare is the part of the container's memory limit that the garbage
 // collector works towards, in percent.
 const memoryShare = 80
-
-// maxLinks is how many descriptors back the chain is kept: what fits one frame
-// beside the largest descriptor, thirty years of weekly ones.
-const maxLinks = (wire.MaxFrame - wire.MaxDescriptor - 1<<10) / (2 + 32)

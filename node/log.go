@@ -1,13 +1,17 @@
 package node
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
+	"communicator/directory"
 	"communicator/eventlog"
 	"communicator/mailbox"
 	"communicator/node/access"
 	"communicator/relay"
+	"communicator/wire"
 )
 
 // Projections are the tables of a node's log. They do not depend on its roles: a
@@ -15,11 +19,14 @@ import (
 func Projections() []eventlog.Projection {
 	tables := relay.Projections()
 	tables = append(tables, mailbox.Projections()...)
+	tables = append(tables, directory.Projections()...)
 	return append(tables, access.Projections()...)
 }
 
 // growing says which events are refused while the disk is low.
-func growing(k eventlog.Kind) bool { return relay.Growing(k) || mailbox.Growing(k) }
+func growing(k eventlog.Kind) bool {
+	return relay.Growing(k) || mailbox.Growing(k) || directory.Growing(k)
+}
 
 // logOptions are how the log of a node with this key is opened.
 func (n *Node) logOptions() eventlog.Options {
@@ -53,6 +60,9 @@ func (n *Node) openLog() (err error) {
 		return err
 	}
 	n.log, err = eventlog.Open(filepath.Join(n.config.Dir, logName), n.logOptions())
+	if errors.Is(err, wire.ErrVersion) {
+		err = fmt.Errorf("the log was written by a newer version of this program: install that, nothing was changed: %w", err)
+	}
 	return err
 }
 

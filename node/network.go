@@ -42,6 +42,9 @@ func (n *Node) open(ctx context.Context, to agenturi.URI, proto string) (io.Read
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, "", cause
 		}
+		if n.overlay != nil {
+			n.overlay.find(to) // for the next attempt, if the agent has moved
+		}
 		return nil, "", ErrUnreachable
 	}
 	return s, s.Conn().RemotePeer(), nil

@@ -20,6 +20,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"communicator/directory"
+	"communicator/directory/authority"
 	"communicator/eventlog"
 	"communicator/mailbox"
 	"communicator/mailbox/keyring"
@@ -49,6 +51,11 @@ type Config struct {
 	Key     ed25519.PrivateKey // without Dir; nil: a new one from Rand
 	Memory  *eventlog.Memory   // without Dir: where the log keeps its rows; nil: new
 	Keyring *keyring.Ring      // nil: that of Dir, or one in memory
+	// DescriptorFile keeps the descriptors' chain where there is no Dir, for a node
+	// that is opened again; empty: in memory.
+	DescriptorFile string
+	// Namespaces are served by the directory role, without Dir.
+	Namespaces []*authority.Authority
 	// LogOptions changes how the log is opened.
 	LogOptions func(*eventlog.Options)
 	// NewHost makes the libp2p host. Nil: TCP with TLS or Noise.
@@ -91,6 +98,7 @@ type Node struct {
 
 	lock    *lock
 	log     eventlog.Log
+	storage *budget    // of all roles; nil: as much as the disk has
 	failed  chan error // capacity 1: why the log failed
 	clock   *clockGuard
 	guard   atomic.Pointer[clockGuard] // clock, for the log that is opened before it
@@ -104,8 +112,11 @@ type Node struct {
 	own       atomic.Pointer[[]ma.Multiaddr] // where the node is reached, for policy
 	announced func([]ma.Multiaddr) []ma.Multiaddr
 	host      host.Host
-	relay     *relay.Service   // nil unless sending
-	mailbox   *mailbox.Service // nil unless receiving
+	publisher *publisher
+	overlay   *overlay             // nil where the DHT is off
+	relay     *relay.Service       // nil unless sending
+	mailbox   *mailbox.Service     // nil unless receiving
+	directory *directory.Directory // nil unless a directory
 
 	draining atomic.Bool
 	trusted  atomic.Bool // the clock, when it was last looked at
@@ -125,7 +136,7 @@ type Node struct {
 // [ErrDamagedFile], [*config.Error].
 func Open(ctx context.Context, c Config) (_ *Node, err error) {
 	quietLibp2p()
-	n := &Node{config: c.withDefaults(), failed: make(chan error, 1)}
+	n := &Node{config: c.withDefaults(), failed: make(chan error, 1), publisher: newPublisher()}
 	n.logger, n.started = n.config.Logger, n.config.Now()
 	n.ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
@@ -134,7 +145,7 @@ func Open(ctx context.Context, c Config) (_ *Node, err error) {
 		}
 	}()
 	for _, step := range []func() error{
-		n.openDir, n.openLog, n.openKeys, n.openHost, n.openRoles, n.listen, n.renew, n.openAdmin,
+		n.openDir, n.openLog, n.openKeys, n.openHost, n.openOverlay, n.openRoles, n.listen, n.renew, n.openAdmin,
 	} {
 		if err := ctx.Err(); err != nil {
 			return n, err
@@ -225,7 +236,11 @@ func (n *Node) openKeys() error {
 	if err != nil {
 		return err
 	}
-	if n.chain, err = openChain(n.path(descriptorName), n.id); err != nil {
+	file := n.config.DescriptorFile
+	if n.config.Dir != "" {
+		file = n.path(descriptorName)
+	}
+	if n.chain, err = openChain(file, n.id); err != nil {
 		return err
 	}
 	peers := make([]peer.ID, 0, len(n.settings.Access.Peers))
@@ -322,8 +337,9 @@ func (n *Node) Agent() wire.AgentID { return n.id }
 // Host is the node's libp2p host.
 func (n *Node) Host() host.Host { return n.host }
 
-func (n *Node) receives() bool { return slices.Contains(n.settings.Roles, config.RoleReceiving) }
-func (n *Node) sends() bool    { return slices.Contains(n.settings.Roles, config.RoleSending) }
+func (n *Node) receives() bool   { return slices.Contains(n.settings.Roles, config.RoleReceiving) }
+func (n *Node) knowsNames() bool { return slices.Contains(n.settings.Roles, config.RoleDirectory) }
+func (n *Node) sends() bool      { return slices.Contains(n.settings.Roles, config.RoleSending) }
 
 // enter counts a stream of the node's own in, unless the node is closed.
 func (n *Node) enter() bool {
@@ -352,7 +368,13 @@ func (n *Node) Close() error {
 	if n.mailbox != nil {
 		errs = append(errs, n.mailbox.Close())
 	}
+	if n.directory != nil {
+		errs = append(errs, n.directory.Close())
+	}
 	n.streams.Wait()
+	if n.overlay != nil {
+		errs = append(errs, n.overlay.close())
+	}
 	if n.host != nil {
 		errs = append(errs, n.host.Close())
 	}

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"errors"
 	"math"
 	"time"
 
@@ -18,7 +17,11 @@ import (
 // openRoles makes the services and registers their handlers, on a host that does
 // not listen yet.
 func (n *Node) openRoles() error {
+	n.storage = newBudget(uint64(n.settings.Storage.Max), n.log, n.config.Mono)
 	handlers := map[string]network.StreamHandler{wire.ProtocolDescriptor: n.serveDescriptor}
+	if n.overlay != nil {
+		handlers[wire.ProtocolPublish] = n.servePublish
+	}
 	if n.sends() {
 		n.relay = relay.New(n.relayConfig())
 		handlers[wire.ProtocolSubmit] = n.relay.HandleSubmit
@@ -34,8 +37,11 @@ func (n *Node) openRoles() error {
 		handlers[wire.ProtocolMailbox] = n.mailbox.HandleMailbox
 		handlers[wire.ProtocolBlob] = n.mailbox.HandleBlob
 	}
-	if len(handlers) == 1 {
-		return errors.New("node: no role")
+	if n.knowsNames() {
+		if err := n.openDirectory(); err != nil {
+			return err
+		}
+		handlers[wire.ProtocolDirectory] = n.directory.HandleDirectory
 	}
 	for name, h := range handlers {
 		n.host.SetStreamHandler(protocol.ID(name), n.guarded(h))
@@ -58,14 +64,11 @@ func (n *Node) guarded(h network.StreamHandler) network.StreamHandler {
 }
 
 func (n *Node) relayConfig() relay.Config {
-	storage := int64(n.settings.Storage.Max)
-	if storage == 0 {
-		storage = math.MaxInt64 // until the disk is low
-	}
 	return relay.Config{
-		Agent: n.id, Root: n.root, Log: n.log, Access: n.access, Open: n.open,
+		Agent: n.id, Root: n.root, Log: budgetedLog{n.log, n.storage}, Access: n.access, Open: n.open,
 		AllowPrivate: n.settings.AllowPrivate, Own: n.ownAddrs,
-		Limits: relay.Limits{QueuedPerAccount: n.settings.Limits.SubmissionsPerAccount, StorageMax: storage},
+		// Bytes are bounded for all roles together, by the log it is given.
+		Limits: relay.Limits{QueuedPerAccount: n.settings.Limits.SubmissionsPerAccount, StorageMax: math.MaxInt64},
 		Now:    n.Now, Rand: n.config.Rand, Logger: n.logger,
 		ClockOK: n.clock.Trusted, Observe: n.metrics.relayed,
 	}
@@ -78,10 +81,10 @@ func (n *Node) mailboxConfig() (mailbox.Config, error) {
 	l.Quotas.LifelineDeliveries = min(l.Quotas.LifelineDeliveries, l.Quotas.Deliveries)
 	l.MailboxesPerAccount = uint32(n.settings.Limits.MailboxesPerAccount)
 	l.Retention = time.Duration(n.settings.Storage.Retention)
-	l.StorageMax = uint64(n.settings.Storage.Max)
+	l.Watches.All = max(l.Watches.All, watchesPerConn*n.settings.Limits.ConnectionsIn)
 	metrics, err := mailbox.NewMetrics(n.metrics.registry)
 	return mailbox.Config{
-		Agent: n.id, Log: n.log, Keyring: n.keyring, Access: n.access, Limits: l,
+		Agent: n.id, Log: n.log, Keyring: n.keyring, Access: n.access, Limits: l, Storage: n.storage, AddrsOf: n.addrsOf,
 		Receipt: n.storedReceipt, DescriptorChain: n.chainHash, ClockTrusted: n.clock.Trusted,
 		Now: n.Now, Rand: n.config.Rand, Logger: n.logger, Metrics: metrics,
 	}, err

@@ -23,6 +23,12 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.mailbox != nil {
 		group.Go(func() error { return n.mailbox.Run(ctx) })
 	}
+	if n.directory != nil {
+		group.Go(func() error { return n.directory.Run(ctx) })
+	}
+	if n.overlay != nil {
+		group.Go(func() error { return n.overlay.run(ctx) })
+	}
 	if n.admin != nil {
 		group.Go(func() error { return n.admin.Serve(ctx) })
 	}

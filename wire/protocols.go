@@ -7,6 +7,7 @@ const (
 	ProtocolMailbox    = "/communicator/mailbox/1"    // owner ↔ receiving agent
 	ProtocolBlob       = "/communicator/blob/1"       // invitations' key packages
 	ProtocolDescriptor = "/communicator/descriptor/1" // an agent's service descriptor
+	ProtocolPublish    = "/communicator/publish/1"    // names' records, into the overlay
 )
 
 // Event kinds are assigned in ranges, so that a package can add one without

@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"communicator/dht"
+	"communicator/dht/record"
 )
 
 // FileName is the name of the configuration in a node's directory.
@@ -28,7 +31,7 @@ type Config struct {
 	// Announce holds the multiaddrs that others reach the node at, if those are
 	// not the ones it listens at. The first is what `ready` prints.
 	Announce []string `toml:"announce"`
-	// Roles are "sending", "receiving" or both.
+	// Roles are some of "sending", "receiving" and "directory".
 	Roles []string `toml:"roles"`
 	// AllowPrivate allows dialling and announcing private and loopback addresses,
 	// and exempts loopback from the limit of connections per address: for tests
@@ -38,6 +41,7 @@ type Config struct {
 	Access  Access  `toml:"access"`
 	Limits  Limits  `toml:"limits"`
 	Storage Storage `toml:"storage"`
+	DHT     DHT     `toml:"dht"`
 	Log     Log     `toml:"log"`
 	Admin   Admin   `toml:"admin"`
 }
@@ -63,6 +67,7 @@ const (
 const (
 	RoleSending   = "sending"
 	RoleReceiving = "receiving"
+	RoleDirectory = "directory"
 )
 
 // Limits are quotas and connection limits.
@@ -81,6 +86,17 @@ type Storage struct {
 	Max       Size     `toml:"max"`       // 0: until the disk is nearly full
 	Retention Duration `toml:"retention"` // of what nobody collects, and of headers
 	Reclaim   Duration `toml:"reclaim"`   // how often erased bodies are taken off the files
+}
+
+// DHT is the node's part in the overlay where records are found by name or id.
+type DHT struct {
+	Enabled   bool     `toml:"enabled"`
+	Server    bool     `toml:"server"`    // store records of others and answer
+	Bootstrap []string `toml:"bootstrap"` // agent URIs of nodes to join through
+	Network   string   `toml:"network"`   // the name of a separate network; empty for the public one
+	WorkBits  int      `toml:"work_bits"` // of records' stamps, the same in a whole network
+	Records   int      `toml:"records"`   // of others
+	Bytes     Size     `toml:"bytes"`
 }
 
 // Log is how the node logs to standard error.
@@ -115,6 +131,10 @@ func Default() Config {
 			Max:       0,
 			Retention: Duration(14 * 24 * time.Hour),
 			Reclaim:   Duration(time.Hour),
+		},
+		DHT: DHT{
+			Enabled: true, Server: true, Bootstrap: []string{}, WorkBits: record.WorkBits,
+			Records: dht.DefaultRecords, Bytes: dht.DefaultBytes,
 		},
 		Log:   Log{Format: "text", Level: "info"},
 		Admin: Admin{Listen: "127.0.0.1:9464"},

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"communicator/wire/agenturi"
 )
 
 // What values may be.
@@ -16,6 +19,7 @@ const (
 	maxAddrs     = 8  // announced or listened at: a descriptor lists no more
 	maxWorkBits  = 40 // a day of one core's hashing
 	maxPeers     = 10000
+	maxBootstrap = 64
 	minRetention = time.Hour
 	maxRetention = 366 * day
 	minReclaim   = time.Minute
@@ -26,7 +30,7 @@ const (
 func (c Config) Validate() error {
 	for _, check := range []func() error{
 		c.validateAddrs, c.validateRoles, c.Access.validate, c.Limits.validate, c.Storage.validate,
-		c.Log.validate, c.Admin.validate,
+		c.DHT.validate, c.Log.validate, c.Admin.validate,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -80,13 +84,15 @@ func checkAddr(key, s string) error {
 	return fault(key, "%q does not begin with /ip4, /ip6 or, for announce, /dns", s)
 }
 
+var allRoles = []string{RoleSending, RoleReceiving, RoleDirectory}
+
 func (c Config) validateRoles() error {
 	if len(c.Roles) == 0 {
-		return fault("roles", "at least one of \"sending\" and \"receiving\" is needed")
+		return fault("roles", "at least one of %q is needed", allRoles)
 	}
 	for i, r := range c.Roles {
-		if r != RoleSending && r != RoleReceiving {
-			return fault("roles", "%q is neither \"sending\" nor \"receiving\"", r)
+		if !slices.Contains(allRoles, r) {
+			return fault("roles", "%q is none of %q", r, allRoles)
 		}
 		if slices.Contains(c.Roles[:i], r) {
 			return fault("roles", "%q is listed twice", r)
@@ -152,6 +158,35 @@ func (s Storage) validate() error {
 	}
 	return nil
 }
+
+var networkName = regexp.MustCompile(`^[a-z0-9-]{0,32}$`)
+
+func (d DHT) validate() error {
+	if len(d.Bootstrap) > maxBootstrap {
+		return fault("dht.bootstrap", "%d are more than %d", len(d.Bootstrap), maxBootstrap)
+	}
+	for _, s := range d.Bootstrap {
+		if _, err := agenturi.Parse(s); err != nil {
+			return fault("dht.bootstrap", "%q is not the URI of a node: %v", s, err)
+		}
+	}
+	if !networkName.MatchString(d.Network) {
+		return fault("dht.network", "%q is not a name of at most 32 of a-z, 0-9 and -", d.Network)
+	}
+	if d.WorkBits < 1 || d.WorkBits > maxWorkBits {
+		return fault("dht.work_bits", "%d is not between 1 and %d", d.WorkBits, maxWorkBits)
+	}
+	if d.Records < 1 || d.Records > 1<<24 {
+		return fault("dht.records", "%d is not between 1 and %d", d.Records, 1<<24)
+	}
+	if d.Bytes < minDHTBytes || d.Bytes > 1<<40 {
+		return fault("dht.bytes", "%v is not between %v and %v", d.Bytes, minDHTBytes, Size(1<<40))
+	}
+	return nil
+}
+
+// minDHTBytes holds a few records of the largest size.
+const minDHTBytes Size = 1 << 20
 
 // MinStorage is the least that a log can work in: its own files, tables under
 // compaction and the ballast.

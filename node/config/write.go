@@ -42,7 +42,8 @@ listen = {{list .Listen}}
 announce = {{list .Announce}}
 
 # "sending" takes messages from its users and forwards them; "receiving" keeps its
-# users' mailboxes. People do best with the two at different operators.
+# users' mailboxes. People do best with the two at different operators. "directory"
+# serves the namespaces that "communicator namespace serve" has put here.
 roles = {{list .Roles}}
 
 # Allow dialling and announcing private and loopback addresses. For tests and
@@ -91,6 +92,29 @@ retention = {{q .Storage.Retention}}
 # How often erased messages are taken off the files, too. It stops the node for
 # some tens of milliseconds; at most a day.
 reclaim = {{q .Storage.Reclaim}}
+
+[dht]
+# The overlay in which agents are found by their id when their address has changed,
+# and names of namespaces by whoever looks them up. Records are signed, those of
+# names sealed too: this node learns neither names nor who they belong to.
+enabled = {{.DHT.Enabled}}
+
+# Store records of others and answer. Off for a node that others cannot reach.
+server = {{.DHT.Server}}
+
+# URIs of nodes to join through, best of several operators. Without any the node
+# waits for others to join through it.
+bootstrap = {{list .DHT.Bootstrap}}
+
+# A name keeps a network apart from others; empty for the public one.
+network = {{q .DHT.Network}}
+
+# Leading zero bits of the proof of work on names' records, the same in a whole network.
+work_bits = {{.DHT.WorkBits}}
+
+# What to store of others, in memory; the records furthest from this node go first.
+records = {{.DHT.Records}}
+bytes = {{q .DHT.Bytes}}
 
 [log]
 # "text" or "json", to standard error. No addresses, peers or mailboxes are logged
