@@ -1,0 +1,33 @@
+// Package lookup finds whose key a name is, checks the proof, and remembers what it was
+// shown, so that a namespace cannot say one thing today and another tomorrow, or one
+// thing here and another there.
+//
+//	alice@club ─▶ petname ─▶ namespace id ─▶ manifests ─▶ name's secret
+//	   ─▶ three places in the overlay, else the namespace's own directories
+//	   ─▶ staple ─▶ proof.VerifyStaple ─▶ compared with what is remembered ─▶ Result
+//
+// It attests and grants nothing: a Result names a key and lets nobody write to anybody.
+//
+// # What is compared
+//
+// For each namespace the newest checkpoint of its log that was ever verified is kept;
+// another one counts only with a proof that one log holds both. For each name the
+// highest version and its statement are kept; an older version is refused
+// ([ErrRolledBack]). Two checkpoints that no log holds, or two statements of one
+// version, are the namespace's own signatures against it: they are kept as a
+// [proof.Fork] or a contradiction, the namespace is frozen ([ErrFrozen]) and stays so
+// until the person decides otherwise ([Resolver.Forget]).
+//
+// # What is remembered, and where
+//
+// A [Memory] holds one opaque row for each namespace and each name: a profile's store
+// for somebody who has one, files ([Dir]) for somebody without an account. Rows of names
+// are kept under a hash; the row itself has the name's last statement and so says whom
+// the person looked up.
+//
+// # Who learns what
+//
+// Peers of the overlay see a blinded key and who asked for it. A directory of the
+// namespace, which is asked only where the overlay has no answer or a doubtful one, sees
+// the name.
+package lookup

@@ -1,0 +1,115 @@
+package lookup
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"communicator/client/directory"
+	"communicator/dht"
+	"communicator/wire"
+	"communicator/wire/agenturi"
+)
+
+// Joined is a person's part in the network of directories and overlay: a host with an
+// identity of its own, which is used for nothing else and forgotten at Close. It asks
+// and never serves.
+type Joined struct {
+	host host.Host
+	dht  *dht.DHT
+}
+
+// HostFunc makes a host that dials and does not listen: client/transport.NewHost has
+// it, through a proxy if there is one.
+type HostFunc func(identity crypto.PrivKey) (host.Host, error)
+
+// Join makes the host, and enters the overlay through the nodes of these URIs. It
+// returns the error of that, if no node could be reached, together with a Joined that
+// can still ask directories.
+//
+// If all of them have private or loopback addresses the overlay is taken for a private
+// network's, and cfg for its configuration.
+func Join(ctx context.Context, newHost HostFunc, cfg dht.Config, through []string) (*Joined, error) {
+	identity, _, err := crypto.GenerateEd25519Key(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	h, err := newHost(identity)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Server = false
+	peers := make([]peer.AddrInfo, 0, len(through))
+	private := 0
+	for _, s := range through {
+		uri, err := agenturi.Parse(s)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%q: %w", s, err), h.Close())
+		}
+		if manet.IsPrivateAddr(uri.Addr) || manet.IsIPLoopback(uri.Addr) {
+			private++
+		}
+		peers = append(peers, peer.AddrInfo{ID: uri.Peer, Addrs: []ma.Multiaddr{uri.Addr}})
+	}
+	if len(peers) > 0 && private == len(peers) {
+		cfg.Private, cfg.AnyGroup = true, true
+	}
+	d, err := dht.New(h, cfg)
+	if err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	j := &Joined{h, d}
+	if len(peers) == 0 {
+		return j, dht.ErrNoPeers
+	}
+	return j, d.Bootstrap(ctx, peers)
+}
+
+// Overlay is what lookups read.
+func (j *Joined) Overlay() *dht.DHT { return j.dht }
+
+// Dial implements [Dialer].
+func (j *Joined) Dial(ctx context.Context, text string) (Directory, error) {
+	c, err := j.Directory(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return Over(c), nil
+}
+
+// Directory connects to a directory node.
+func (j *Joined) Directory(ctx context.Context, text string) (*directory.Client, error) {
+	uri, err := agenturi.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.host.Connect(ctx, peer.AddrInfo{ID: uri.Peer, Addrs: []ma.Multiaddr{uri.Addr}}); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return directory.New(uri.Agent, streamDialer{j.host, uri}), nil
+}
+
+type streamDialer struct {
+	host host.Host
+	uri  agenturi.URI
+}
+
+func (d streamDialer) Open(ctx context.Context) (io.ReadWriteCloser, peer.ID, error) {
+	s, err := d.host.NewStream(ctx, d.uri.Peer, protocol.ID(wire.ProtocolDirectory))
+	if err != nil {
+		return nil, "", err
+	}
+	return s, d.host.ID(), nil
+}
+
+// Close leaves the network. Repairs that are under way are given up.
+func (j *Joined) Close() error { return errors.Join(j.dht.Close(), j.host.Close()) }

@@ -1,0 +1,153 @@
+package lookup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"communicator/directory/proof"
+	"communicator/internal/durable"
+
+	"golang.org/x/sys/unix"
+)
+
+// Memory keeps rows by key. Keys are lower-case letters, digits and '-'.
+type Memory interface {
+	// Update runs fn alone, with all that was saved before, and saves what it put if
+	// it returns nil: all of it or nothing.
+	Update(ctx context.Context, fn func(Rows) error) error
+}
+
+// Rows are a memory's rows within an Update.
+type Rows interface {
+	Get(key string) ([]byte, error) // nil, nil for an absent one
+	Put(key string, value []byte) error
+	Keys(prefix string) ([]string, error)
+}
+
+// spaceRow is what is remembered of a namespace.
+type spaceRow struct {
+	NSID       string    `json:"nsid"`
+	Petname    string    `json:"petname,omitempty"`
+	Manifests  [][]byte  `json:"manifests"`
+	Peers      []string  `json:"peers,omitempty"` // directories that the person named
+	Checkpoint []byte    `json:"checkpoint,omitempty"`
+	Fork       []byte    `json:"fork,omitempty"`     // why it is frozen: a proof that anyone can verify
+	Conflict   [][]byte  `json:"conflict,omitempty"` // or two staples of one version of a name
+	Seen       time.Time `json:"seen"`
+}
+
+// nameRow is what is remembered of a name.
+type nameRow struct {
+	NSID    string    `json:"nsid"`
+	Name    string    `json:"name"`
+	Version uint32    `json:"version"`
+	Staple  []byte    `json:"staple"`
+	Seen    time.Time `json:"seen"`
+}
+
+func spaceKey(ns proof.NSID) string { return "ns-" + ns.String() }
+
+func nameKey(ns proof.NSID, name proof.Name) string {
+	h := sha256.Sum256([]byte(ns.String() + "\x00" + string(name)))
+	return "name-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h[:]))
+}
+
+func getRow[T any](rows Rows, key string) (row T, ok bool, err error) {
+	b, err := rows.Get(key)
+	if err != nil || b == nil {
+		return row, false, err
+	}
+	if err := json.Unmarshal(b, &row); err != nil {
+		return row, false, fmt.Errorf("%w: %s: %w", ErrMemory, key, err)
+	}
+	return row, true, nil
+}
+
+func putRow(rows Rows, key string, row any) error {
+	b, err := json.Marshal(row)
+	if err != nil {
+		return err
+	}
+	return rows.Put(key, b)
+}
+
+// Dir is a memory of files, one a row, for lookups without a profile. Several processes
+// may use it.
+type Dir struct{ path string }
+
+// OpenDir returns the memory in a directory, and makes the directory.
+func OpenDir(path string) (Dir, error) { return Dir{path}, os.MkdirAll(path, 0o700) }
+
+// Update implements [Memory]. Each row is replaced whole and durably; a crash between
+// two of them leaves the earlier ones saved, which only makes a later lookup compare
+// with less.
+func (d Dir) Update(_ context.Context, fn func(Rows) error) error {
+	lock, err := os.OpenFile(filepath.Join(d.path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() // releases the lock
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return err
+	}
+	rows := dirRows{d.path, map[string][]byte{}}
+	if err := fn(rows); err != nil {
+		return err
+	}
+	for key, value := range rows.written {
+		if err := durable.WriteFile(filepath.Join(d.path, key), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type dirRows struct {
+	path    string
+	written map[string][]byte
+}
+
+func (r dirRows) Get(key string) ([]byte, error) {
+	if b, ok := r.written[key]; ok {
+		return b, nil
+	}
+	info, err := os.Stat(filepath.Join(r.path, key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxRow {
+		return nil, fmt.Errorf("%w: %s has %d bytes", ErrMemory, key, info.Size())
+	}
+	return os.ReadFile(filepath.Join(r.path, key))
+}
+
+func (r dirRows) Put(key string, value []byte) error {
+	r.written[key] = value
+	return nil
+}
+
+func (r dirRows) Keys(prefix string) ([]string, error) {
+	entries, err := os.ReadDir(r.path)
+	if err != nil {
+		return nil, err
+	}
+	var keys []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			keys = append(keys, e.Name())
+		}
+	}
+	return keys, nil
+}
