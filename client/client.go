@@ -15,6 +15,7 @@ import (
 	"communicator/client/route"
 	"communicator/client/store"
 	"communicator/client/transport"
+	"communicator/dht"
 	"communicator/particle"
 )
 
@@ -41,6 +42,11 @@ type Options struct {
 	Now func() time.Time
 	// Rand draws keys and choices; crypto/rand if nil.
 	Rand io.Reader
+	// Attestations tells what namespaces attest, to check the claims of contacts; nil
+	// for the names that this profile has looked up.
+	Attestations Attestations
+	// Overlay says how names are looked up; the zero value is the public network.
+	Overlay dht.Config
 	// Logger gets what a developer wants to know, without names, addresses or texts;
 	// none if nil.
 	Logger *slog.Logger
@@ -85,6 +91,7 @@ type Client struct {
 	keys   sealKeys
 	spent  spent
 	events bus
+	names  names
 	pruned atomic.Int64 // Unix seconds of the last prune
 
 	slice time.Duration // watchSlice, but for tests
@@ -153,7 +160,10 @@ func start(ctx context.Context, o Options, open func(store.Options) (*store.Stor
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	c := &Client{st: st, pool: pool, opts: o, rnd: rand.New(newLockedSource(seed)), slice: watchSlice}
+	if o.Attestations == nil {
+		o.Attestations = attested{st}
+	}
+	c := &Client{st: st, pool: pool, opts: o, rnd: rand.New(newLockedSource(seed)), slice: watchSlice, names: newNames()}
 	if err := c.markImported(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -196,7 +206,7 @@ func (c *Client) markImported(ctx context.Context) error {
 }
 
 // Close ends every connection and closes the profile. Calls under way fail.
-func (c *Client) Close() error { return errors.Join(c.pool.Close(), c.st.Close()) }
+func (c *Client) Close() error { return errors.Join(c.closeNames(), c.pool.Close(), c.st.Close()) }
 
 // Export writes the profile to w, encrypted under another passphrase. What is sent from
 // this profile afterwards makes the export unfit to go on from without re-establishing:

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"communicator/client/store"
-	"communicator/particle"
 )
 
 // Contacts lists all relationships by name.
@@ -38,9 +37,11 @@ func (c *Client) Contact(ctx context.Context, name string) (Contact, error) {
 }
 
 func (r relation) public() Contact {
+	e, trust := r.evidence(), r.trust()
 	return Contact{
 		Name: r.Name, State: r.State, Degraded: r.Degraded, Created: r.Created,
-		Verified: r.particle.Trust() == particle.TrustVerified, Alarmed: r.particle.Alarmed(),
+		Verified: trust == TrustVerified, Alarmed: r.particle.Alarmed(),
+		Trust: trust, Via: r.Via, Names: e.Names, How: e.How, Why: r.why(e),
 	}
 }
 
@@ -61,32 +62,6 @@ func (c *Client) update(ctx context.Context, name string, change func(tx *store.
 func (c *Client) Rename(ctx context.Context, name, to string) error {
 	return c.update(ctx, name, func(tx *store.Tx, r *relation) error {
 		return contactError(tx.RenameContact(r.ID, to))
-	})
-}
-
-// SafetyNumber returns the 60 digits that both sides of a relationship see alike if
-// nobody sits between them.
-func (c *Client) SafetyNumber(ctx context.Context, name string) (string, error) {
-	var number string
-	err := c.st.View(ctx, func(tx *store.Tx) error {
-		r, err := loadByName(tx, name)
-		if err == nil {
-			number = r.particle.SafetyNumber()
-		}
-		return err
-	})
-	return number, err
-}
-
-// SetVerified records that the safety numbers were compared, or takes that back. It
-// clears an alarm: a person has looked.
-func (c *Client) SetVerified(ctx context.Context, name string, verified bool) error {
-	return c.update(ctx, name, func(tx *store.Tx, r *relation) error {
-		trust := particle.TrustUnverified
-		if verified {
-			trust = particle.TrustVerified
-		}
-		return r.save(tx, r.particle.SetTrust(trust).ClearAlarm())
 	})
 }
 

@@ -320,10 +320,13 @@ func (c *Client) readOutcome(a store.Attempt, s transport.OutcomeState) (r resul
 		return result{code: route.Lost}, nil
 	}
 	r = result{code: route.Lost, mailbox: e.mailbox}
-	if s.State != pb.OutcomeState_FORWARDED {
+	if s.State != pb.OutcomeState_FORWARDED && s.State != pb.OutcomeState_REFUSED {
 		return r, nil
 	}
 	r.code = route.Refused
+	if s.State == pb.OutcomeState_REFUSED {
+		return r, nil
+	}
 	secret, err := address.ParseOutcomeSecret(a.Secret)
 	if err != nil {
 		return r, nil

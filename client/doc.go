@@ -43,6 +43,16 @@
 // a week after the peer has their successors. An agent that drains or stays dead is
 // left. client/route decides all that, and which attempt to make next, without I/O.
 //
+// # Meeting people
+//
+// A relationship begins with an invitation (Invite, Accept), with an introduction by a
+// contact and the consent of all three (Introduce, Requests, Approve, Decline), or with a
+// direct exchange on a local network (OfferDirect, ConfirmDirect, FinishDirect, around
+// client/nearby). What is known of who somebody is, [Contact.TrustWords] says: comparing
+// safety numbers or codes (CompareSafety) and a claim of a name (Claim, CheckClaim) add
+// to it, and a new session, a difference or a contradiction takes it away until a person
+// has looked. It never decides who may write.
+//
 // # Concurrency
 //
 // A Client may be used from many goroutines, and a profile by several processes: each

@@ -60,6 +60,11 @@ func startNode(t testing.TB, c *clock) *agent {
 		// The clock that never jumps moves with the other one.
 		cfg.Now, cfg.Mono = c.now, func() time.Duration { return c.now().Sub(start) }
 	}
+	return serve(t, cfg)
+}
+
+func serve(t testing.TB, cfg node.Config) *agent {
+	t.Helper()
 	n, err := node.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

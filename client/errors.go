@@ -52,6 +52,23 @@ var (
 	// ErrNoRoute: our sending agents decline to deliver to the other side's receiving
 	// agents, such as an agent to itself. The message stays queued; add another agent.
 	ErrNoRoute = errors.New("client: no agent of yours delivers to the other side's agents; add another agent")
+	// ErrNoSuchRequest: nothing of that id waits, or ever did.
+	ErrNoSuchRequest = errors.New("client: no such request")
+	// ErrNotWaiting: the request was answered before, or has ended.
+	ErrNotWaiting = errors.New("client: the request no longer waits for an answer")
+	// ErrNotEstablished: the contact has not answered for the first time yet, or its
+	// conversation has to be re-established.
+	ErrNotEstablished = errors.New("client: no conversation with that contact yet")
+	// ErrSamePerson: an introduction takes two contacts.
+	ErrSamePerson = errors.New("client: nobody can be introduced to themselves")
+	// ErrIntroductionOpen: these two are being introduced already.
+	ErrIntroductionOpen = errors.New("client: these two are being introduced already")
+	// ErrBadPackage: the other side's key package is not fit for use, or one's own.
+	ErrBadPackage = errors.New("client: the other side's key package is not usable")
+	// ErrNoClaim: the contact has not claimed that statement in the current session.
+	ErrNoClaim = errors.New("client: no such claim in this conversation")
+	// ErrClaim: the contact's claim does not hold: it is not the statement's key that it has.
+	ErrClaim = particle.ErrClaim
 	// ErrWrongPassphrase: the passphrase does not open the profile or the export.
 	ErrWrongPassphrase = store.ErrWrongPassphrase
 	// ErrNoProfile: there is no profile at the path.

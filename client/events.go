@@ -41,6 +41,12 @@ const (
 	AlarmAgentDescriptor
 	// AlarmReset: the conversation was re-established, by either side; verify again.
 	AlarmReset
+	// AlarmVerification: something contradicts who the contact was taken for.
+	AlarmVerification
+	// AlarmIntroduction: somebody else than who was introduced used our key package.
+	AlarmIntroduction
+	// AlarmNamespace: a contact was shown another log of a namespace than we were.
+	AlarmNamespace
 )
 
 var alarmText = [...]string{
@@ -48,6 +54,9 @@ var alarmText = [...]string{
 	AlarmInvitationReused: "an invitation was used a second time",
 	AlarmAgentDescriptor:  "an agent's descriptor contradicts its address",
 	AlarmReset:            "the conversation was re-established: compare safety numbers again",
+	AlarmVerification:     "what was known of who this is no longer holds: compare safety numbers again",
+	AlarmNamespace:        "a namespace has shown you and them two different logs: it is not believed any more, 'communicator namespace show' has the proof",
+	AlarmIntroduction:     "somebody else than who was introduced has used your key package",
 }
 
 func (k AlarmKind) String() string {
@@ -90,6 +99,19 @@ type AgentTrouble struct {
 	Step string
 }
 
+// RequestChanged says that something came that waits for consent, or that a request or
+// an introduction went on.
+type RequestChanged struct{ Request Request }
+
+// ClaimChecked says what became of a contact's claim to be who a namespace attests.
+type ClaimChecked struct {
+	Contact string
+	Name    string
+	Holds   bool
+}
+
+func (RequestChanged) isEvent()   {}
+func (ClaimChecked) isEvent()     {}
 func (MessageReceived) isEvent()  {}
 func (DeliveryChanged) isEvent()  {}
 func (ContactAdded) isEvent()     {}

@@ -110,6 +110,11 @@ func (c *Client) absorb(tx *store.Tx, in *arrival, r *relation, next particle.Pa
 	if err := c.saveText(tx, r.ID, o.Message); err != nil {
 		return err
 	}
+	if !o.OldSession {
+		if err := c.absorbItems(tx, in, r, o.Message); err != nil {
+			return err
+		}
+	}
 	if o.Invalid != nil {
 		if err := c.quarantine(tx, in, r.Contact, o.Raw, o.Invalid.Error()); err != nil {
 			return err
@@ -188,19 +193,35 @@ func (c *Client) takeInInvitation(tx *store.Tx, in *arrival) error {
 	if known || err != nil {
 		return err
 	}
+	if !secret.Package().OneTime() {
+		return c.takeInShared(tx, in, v, secret, ciphertext)
+	}
 	accepted, err := particle.Accept(secret, ciphertext, c.now())
 	if err != nil {
 		return c.quarantine(tx, in, store.Contact{}, ciphertext, err.Error())
+	}
+	m, err := meetingOf(tx, v.ID)
+	if err != nil {
+		return err
+	}
+	if m.stranger(accepted.Particle.Peer()) {
+		in.events = append(in.events, Alarm{Kind: AlarmIntroduction})
+		return c.quarantine(tx, in, store.Contact{}, ciphertext, "not from who was introduced")
 	}
 	r := relation{particle: accepted.Particle}
 	if r.ID, err = c.randomID(); err != nil {
 		return err
 	}
-	if r.Name, err = freeName(tx, v.Name); err != nil {
+	if r.Name, err = freeName(tx, m.called(v.Name)); err != nil {
 		return err
 	}
 	r.State, r.Particle, r.Degraded = store.ContactEstablished, accepted.Particle.Marshal(), true
+	m.mark(&r.Contact)
+	vended := markVended(&r.Contact, secret.Package())
 	if err := tx.AddContact(r.Contact); err != nil {
+		return err
+	}
+	if err := shareVended(tx, r.ID, vended); err != nil {
 		return err
 	}
 	if _, err := tx.AdoptMailboxes(v.ID, r.ID); err != nil {
@@ -210,8 +231,14 @@ func (c *Client) takeInInvitation(tx *store.Tx, in *arrival) error {
 		return err
 	}
 	in.spent = &v
+	if err := c.met(tx, in, m, &r); err != nil {
+		return err
+	}
 	in.events = append(in.events, ContactAdded{Contact: r.public()})
-	return c.saveText(tx, r.ID, accepted.Opened.Message)
+	if err := c.saveText(tx, r.ID, accepted.Opened.Message); err != nil {
+		return err
+	}
+	return c.absorbItems(tx, in, &r, accepted.Opened.Message)
 }
 
 // freeName returns the wanted name, with a number if somebody has it.

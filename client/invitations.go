@@ -169,6 +169,9 @@ func (c *Client) endInvitation(tx *store.Tx, v store.Invitation, s store.Invitat
 	if err := tx.FinishInvitation(v.ID, s); err != nil {
 		return err
 	}
+	if err := forgetHandshakes(tx, v.ID); err != nil {
+		return err
+	}
 	open, err := tx.Mailboxes(store.MailboxFilter{Invitation: v.ID, States: []store.MailboxState{store.MailboxActive}})
 	for _, m := range open {
 		if err := tx.SetMailboxState(m.ID, store.MailboxClosing, zeroTime); err != nil {
@@ -330,26 +333,32 @@ func (c *Client) initiate(tx *store.Tx, id store.ID, name string, pkg particle.K
 	if err != nil {
 		return err
 	}
+	_, err = c.initiateAs(tx, identity, store.Contact{ID: id, Name: name}, pkg, b)
+	return err
+}
+
+// initiateAs is initiate under an identity that was shown before.
+func (c *Client) initiateAs(tx *store.Tx, identity particle.Identity, row store.Contact, pkg particle.KeyPackage, b boxes) (relation, error) {
 	// The row comes before its mailboxes, which refer to it.
-	row := store.Contact{ID: id, Name: name, State: store.ContactPending, Degraded: b.homes.Degraded() != ""}
+	row.State, row.Degraded = store.ContactPending, b.homes.Degraded() != ""
 	if err := tx.AddContact(row); err != nil {
-		return contactError(err)
+		return relation{}, contactError(err)
 	}
-	addresses, err := c.assign(tx, id, b)
+	addresses, err := c.assign(tx, row.ID, b)
 	if err != nil {
-		return err
+		return relation{}, err
 	}
 	p, err := particle.Initiate(c.opts.Rand, identity, pkg, addresses, c.now())
 	if errors.Is(err, particle.ErrTooLarge) && b.lifeline != nil {
 		p, err = particle.Initiate(c.opts.Rand, identity, pkg, addresses[:len(b.normal)], c.now())
 	}
 	if err != nil {
-		return err
+		return relation{}, err
 	}
 	r := relation{row, p}
 	if err := r.save(tx, p); err != nil {
-		return err
+		return r, err
 	}
 	_, err = c.enqueue(tx, &r, "", SendOptions{Life: DefaultLife})
-	return err
+	return r, err
 }

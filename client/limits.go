@@ -57,6 +57,16 @@ const (
 	// minPause keeps a loop that waits for others from spinning.
 	minPause = 20 * time.Millisecond
 
+	// IntroductionLife is how long the two may take to agree to an introduction.
+	IntroductionLife = 7 * 24 * time.Hour
+	// introductionKept is how long an introduction that has ended is still shown.
+	introductionKept = 30 * 24 * time.Hour
+	// maxAsked is how many introductions of one contact may wait for an answer: more are
+	// dropped.
+	maxAsked = 16
+	// maxClaims is how many claims of one contact are kept.
+	maxClaims = 8
+
 	historyPage  = 256 // entries read at a time
 	maxNameTries = 1000
 	maxSealKeys  = 4096    // remembered in memory

@@ -112,6 +112,11 @@ func sendable(tx *store.Tx, r relation) error {
 // enqueue encrypts a text and saves {next state, ciphertext, history entry}: the commit
 // rule of sending. An empty text answers and acknowledges, and has no history entry.
 func (c *Client) enqueue(tx *store.Tx, r *relation, text string, o SendOptions) (MessageID, error) {
+	return c.enqueueDraft(tx, r, particle.Draft{Text: text}, o)
+}
+
+// enqueueDraft is enqueue for whatever else a message says.
+func (c *Client) enqueueDraft(tx *store.Tx, r *relation, draft particle.Draft, o SendOptions) (MessageID, error) {
 	now := c.now()
 	if r.State == store.ContactRevoked {
 		return MessageID{}, ErrRevoked
@@ -119,8 +124,15 @@ func (c *Client) enqueue(tx *store.Tx, r *relation, text string, o SendOptions) 
 	if err := c.offerFromPool(tx, r); err != nil {
 		return MessageID{}, err
 	}
-	next, sealed, err := r.particle.Send(c.opts.Rand, particle.Draft{Text: text}, now)
+	told, err := checkpointFor(tx, r.ID, &draft)
 	if err != nil {
+		return MessageID{}, err
+	}
+	next, sealed, err := r.particle.Send(c.opts.Rand, draft, now)
+	if err != nil {
+		return MessageID{}, err
+	}
+	if err := told.save(tx); err != nil {
 		return MessageID{}, err
 	}
 	if err := r.save(tx, next); err != nil {
@@ -131,7 +143,7 @@ func (c *Client) enqueue(tx *store.Tx, r *relation, text string, o SendOptions) 
 	}
 	id := store.ID(sealed.Message.ID)
 	err = tx.Enqueue(store.Outgoing{ID: id, Contact: r.ID, Ciphertext: sealed.Ciphertext, NotAfter: now.Add(o.Life)})
-	if err != nil || text == "" {
+	if err != nil || draft.Text == "" {
 		return MessageID(id), err
 	}
 	if o.Jitter > 0 {
@@ -139,7 +151,7 @@ func (c *Client) enqueue(tx *store.Tx, r *relation, text string, o SendOptions) 
 			return MessageID(id), err
 		}
 	}
-	_, err = tx.AddMessage(store.Message{ID: id, Contact: r.ID, Sent: sealed.Message.Sent, Text: text, State: Pending})
+	_, err = tx.AddMessage(store.Message{ID: id, Contact: r.ID, Sent: sealed.Message.Sent, Text: draft.Text, State: Pending})
 	return MessageID(id), err
 }
 

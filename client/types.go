@@ -73,6 +73,12 @@ type Contact struct {
 	Verified bool // safety numbers were compared, and nothing has changed since
 	Alarmed  bool // two devices used one conversation: see AlarmFork
 	Created  time.Time
+	// Trust is what is known of who they are; TrustWords says it with the fields below.
+	Trust Trust
+	Via   string      // who introduced them, with TrustIntroduced
+	Names []string    // that a namespace attests and that they have claimed
+	How   VerifiedHow // with TrustVerified
+	Why   ResetReason // with TrustReset
 }
 
 // Roles says what one of our agents does for us.

@@ -25,6 +25,21 @@ func (c *Client) upkeep(ctx context.Context) (wake time.Time, err error) {
 	if err != nil {
 		return wake, err
 	}
+	if err := c.tendIntroductions(ctx); err != nil {
+		return wake, err
+	}
+	if err := c.tendClaims(ctx); err != nil {
+		return wake, err
+	}
+	if err := c.tendGossip(ctx); err != nil {
+		return wake, err
+	}
+	if err := c.tendNames(ctx); err != nil {
+		return wake, err
+	}
+	if err := c.tendAsking(ctx); err != nil {
+		return wake, err
+	}
 	established := 0
 	for _, row := range contacts {
 		due, err := c.tend(ctx, row)
@@ -163,6 +178,9 @@ func (c *Client) prune(ctx context.Context) error {
 			return err
 		}
 		if _, err := tx.PruneDescriptors(now.Add(-descriptorsKept)); err != nil {
+			return err
+		}
+		if _, err := tx.PruneIntroductions(now.Add(-introductionKept)); err != nil {
 			return err
 		}
 		rows, err := tx.Mailboxes(store.MailboxFilter{})

@@ -25,15 +25,16 @@ const (
 	itemOverhead   = 1 + 2
 )
 
-// Kinds of items. Numbers are part of the protocol and never reused. 2, 4 and 5 are
-// reserved for an introduction, a claim of an attested identity and a log's checkpoint;
-// this version refuses them as it does any other.
+// Kinds of items. Numbers are part of the protocol and never reused.
 const (
-	kindText      = 1  // UTF-8, not empty, at most [MaxText] bytes
-	kindAlarm     = 3  // u64 chain ‖ u32 n: two ciphertexts of the receiver's for one place
-	kindPrevious  = 6  // session id 32: the session that this one re-establishes
-	kindAddresses = 16 // a wire.AddressSet
-	kindRecovery  = 17 // u32 number ‖ a package without a contact address
+	kindText         = 1  // UTF-8, not empty, at most [MaxText] bytes
+	kindIntroduction = 2  // an [Introduction]
+	kindAlarm        = 3  // u64 chain ‖ u32 n: two ciphertexts of the receiver's for one place
+	kindClaim        = 4  // a [Claim]
+	kindCheckpoint   = 5  // a namespace's log as it was shown, 1 to [MaxCheckpoint] bytes
+	kindPrevious     = 6  // session id 32: the session that this one re-establishes
+	kindAddresses    = 16 // a wire.AddressSet
+	kindRecovery     = 17 // u32 number ‖ a package without a contact address
 )
 
 // MessageID is drawn by the sender and names a message to people: the same in both
@@ -49,10 +50,14 @@ type content struct {
 	setAck      uint64
 	recoveryAck uint32
 	text        string // empty: no item
-	alarm       *ForkPoint
-	previous    *SessionID
-	addresses   []byte // nil: no item
-	recovery    *recoveryOffer
+	// introduction is an item's value, parsed once; nil: no item.
+	introduction []byte
+	alarm        *ForkPoint
+	claim        *Claim
+	checkpoint   []byte // nil: no item
+	previous     *SessionID
+	addresses    []byte // nil: no item
+	recovery     *recoveryOffer
 }
 
 // recoveryOffer is a recovery package on its way to the peer.
@@ -79,11 +84,20 @@ func (c content) marshal() (body, spare []byte) {
 	if c.text != "" {
 		item(&w, kindText, []byte(c.text))
 	}
+	if c.introduction != nil {
+		item(&w, kindIntroduction, c.introduction)
+	}
 	if c.alarm != nil {
 		var v writer
 		v.u64(c.alarm.Chain)
 		v.u32(c.alarm.N)
 		item(&w, kindAlarm, v.b)
+	}
+	if c.claim != nil {
+		item(&w, kindClaim, append(c.claim.Statement[:], c.claim.MAC[:]...))
+	}
+	if c.checkpoint != nil {
+		item(&w, kindCheckpoint, c.checkpoint)
 	}
 	if c.previous != nil {
 		item(&w, kindPrevious, c.previous[:])
@@ -142,8 +156,22 @@ func (c *content) item(kind uint8, value []byte) error {
 		}
 		c.text = string(value)
 		return nil
+	case kindIntroduction:
+		if _, err := parseIntroduction(value); err != nil {
+			return err
+		}
+		c.introduction = slices.Clone(value)
+		return nil
 	case kindAlarm:
 		c.alarm = &ForkPoint{r.u64(), r.u32()}
+	case kindClaim:
+		c.claim = &Claim{[32]byte(r.bytes(32)), [32]byte(r.bytes(32))}
+	case kindCheckpoint:
+		if len(value) == 0 || len(value) > MaxCheckpoint {
+			return ErrMalformed
+		}
+		c.checkpoint = slices.Clone(value)
+		return nil
 	case kindPrevious:
 		sid := SessionID(r.bytes(32))
 		c.previous = &sid
@@ -169,8 +197,16 @@ type Message struct {
 	ID   MessageID
 	Sent time.Time // by the sender's clock, to the millisecond: a claim
 	Text string    // empty in a message that only answers or acknowledges
+	// Introduction, Claim and Checkpoint are what else it says, nil if nothing.
+	Introduction *Introduction
+	Claim        *Claim
+	Checkpoint   []byte // a signed note: what the sender was shown of a namespace's log
 }
 
 func (c content) message() Message {
-	return Message{ID: c.id, Sent: time.UnixMilli(int64(c.sent)).UTC(), Text: c.text}
+	m := Message{ID: c.id, Sent: time.UnixMilli(int64(c.sent)).UTC(), Text: c.text, Claim: c.claim, Checkpoint: c.checkpoint}
+	if c.introduction != nil {
+		m.Introduction, _ = parseIntroduction(c.introduction) // it was parsed before
+	}
+	return m
 }

@@ -14,6 +14,8 @@ func TestContentSurvives(t *testing.T) {
 		{id: MessageID{1}, sent: 2, setAck: 3, recoveryAck: 4},
 		{text: "grüß dich"},
 		{alarm: &ForkPoint{7, 8}, previous: &sid},
+		{introduction: encodeIntroduction(t, testAsk()), alarm: &ForkPoint{7, 8}, claim: &Claim{[32]byte{1}, [32]byte{2}}},
+		{text: "with a log's head", checkpoint: []byte("a signed note\n")},
 		{text: "all", alarm: &ForkPoint{1, 2}, addresses: set.carried(), recovery: &recoveryOffer{1, []byte("opaque here")}},
 	} {
 		body, spare := c.marshal()
@@ -48,7 +50,7 @@ func TestContentRefuses(t *testing.T) {
 		"missing byte":         {valid()[:len(valid())-1], ErrMalformed},
 		"missing item":         {func() []byte { b := valid(); b[contentFixed-1]++; return b }(), ErrMalformed},
 		"unknown kind":         {items([]byte{99, 0, 0}), ErrVersion},
-		"reserved kind":        {items([]byte{2, 0, 0}), ErrVersion},
+		"empty checkpoint":     {items([]byte{kindCheckpoint, 0, 0}), ErrMalformed},
 		"kinds descending":     {items(alarm, text), ErrMalformed},
 		"kind twice":           {items(text, text), ErrMalformed},
 		"empty text":           {items([]byte{kindText, 0, 0}), ErrMalformed},
@@ -56,6 +58,9 @@ func TestContentRefuses(t *testing.T) {
 		"short alarm":          {items([]byte{kindAlarm, 0, 1, 0}), ErrMalformed},
 		"long alarm":           {items(append([]byte{kindAlarm, 0, 13}, make([]byte, 13)...)), ErrMalformed},
 		"recovery of 3 bytes":  {items([]byte{kindRecovery, 0, 3, 0, 0, 0}), ErrMalformed},
+		"short claim":          {items(append([]byte{kindClaim, 0, 63}, make([]byte, 63)...)), ErrMalformed},
+		"long claim":           {items(append([]byte{kindClaim, 0, 65}, make([]byte, 65)...)), ErrMalformed},
+		"empty introduction":   {items([]byte{kindIntroduction, 0, 0}), ErrVersion},
 		"sent after year 9999": {func() []byte { b := valid(); b[17] = 0xff; return b }(), ErrMalformed},
 	} {
 		if _, err := parseContent(test.b); !errors.Is(err, test.want) {

@@ -39,6 +39,10 @@
 //	handshake  packages, first contact                handshake.go, package.go
 //	wrap       one more layer for each attempt        wrap.go
 //
+// A message may also carry a step of an [Introduction], and a [Claim] of an identity that
+// a namespace attests (introduction.go, claim.go). [SafetyNumber] and [Particle.SafetyCode]
+// are what two people compare.
+//
 // The byte layouts are drawn beside their types, and all of them together with the
 // labels and the rules in docs/session.md. Test vectors are in testdata/.
 //

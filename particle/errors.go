@@ -47,6 +47,8 @@ var (
 	ErrSetNumber = errors.New("particle: address set number not increasing")
 	// ErrOpenSets: [MaxOpenSets] sets are open; the peer has to acknowledge one first.
 	ErrOpenSets = errors.New("particle: too many address sets open")
+	// ErrClaim: a claim that was not made in this session, or not with the attested key.
+	ErrClaim = errors.New("particle: claim of an identity does not hold")
 	// ErrUnreplied: the handshake fixes the address set until the first reply.
 	ErrUnreplied = errors.New("particle: no reply to the handshake yet")
 )

@@ -10,7 +10,7 @@ const Suite = 1
 
 // Labels used by this package alone. Those in docs/session.md are the same ones.
 const (
-	labelIdDoc        wire.Label = "comm/1/id-doc"          // Ed25519: an identity document's self-signature
+	labelIdDoc        wire.Label = wire.LabelIdDoc          // "comm/1/id-doc", Ed25519: an identity document's self-signature
 	labelPrekeySigned wire.Label = "comm/1/prekey-signed"   // Ed25519: a signed prekey
 	labelPrekeyOnce   wire.Label = "comm/1/prekey-one-time" // Ed25519: a one-time prekey
 	labelPrekeyRecov  wire.Label = "comm/1/prekey-recovery" // Ed25519: a recovery prekey
@@ -35,6 +35,7 @@ const (
 	labelWrap         wire.Label = "comm/1/wrap"            // HKDF info of a relationship's wrap key, and AD of a wrap
 	labelContactWrap  wire.Label = "comm/1/wrap-contact"    // HKDF: a contact mailbox's wrap key
 	labelSafety       wire.Label = "comm/1/safety"          // SHA-512: a safety number
+	labelClaim        wire.Label = "comm/1/claim"           // HKDF info: a claim's key
 	labelSecret       wire.Label = "comm/1/state-package"   // magic of an encoded package secret
 	labelSessionState wire.Label = "comm/1/state-session"   // magic of an encoded session
 	labelParticle     wire.Label = "comm/1/state-particle"  // magic of an encoded particle

@@ -15,6 +15,9 @@ const (
 	MaxSkipped = 2048
 	// SkippedLife is how long a skipped message key is kept.
 	SkippedLife = 30 * 24 * time.Hour
+	// MaxCheckpoint is the most bytes of a log's checkpoint that a message carries: with
+	// as many bytes of text the message still fits the smallest bucket.
+	MaxCheckpoint = 1152
 	// MaxFormerChains is how many chains that the peer has left can still be read.
 	MaxFormerChains = 8
 	// AnswerAfter messages received since we last sent, an answer is due, if need be an

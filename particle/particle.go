@@ -169,6 +169,11 @@ type Draft struct {
 	// ID names the message; nil draws one. A message that is written anew after a
 	// re-establishment keeps its id.
 	ID *MessageID
+	// Introduction, Claim and Checkpoint ride along, nil if there are none. A claim is
+	// one of the current session's, a checkpoint has at most [MaxCheckpoint] bytes.
+	Introduction *Introduction
+	Claim        *Claim
+	Checkpoint   []byte
 }
 
 // Sealed is a message ready for the outbox.
@@ -191,8 +196,15 @@ func (p Particle) Send(random io.Reader, d Draft, now time.Time) (Particle, Seal
 	if len(d.Text) > MaxText {
 		return p, Sealed{}, ErrTooLarge
 	}
-	if !utf8.ValidString(d.Text) {
+	if !utf8.ValidString(d.Text) || len(d.Checkpoint) > MaxCheckpoint || d.Checkpoint != nil && len(d.Checkpoint) == 0 {
 		return p, Sealed{}, ErrMalformed
+	}
+	var introduction []byte
+	if d.Introduction != nil {
+		var err error
+		if introduction, err = d.Introduction.marshal(); err != nil {
+			return p, Sealed{}, err
+		}
 	}
 	id, err := draw(random, len(MessageID{}))
 	if err != nil {
@@ -205,6 +217,7 @@ func (p Particle) Send(random io.Reader, d Draft, now time.Time) (Particle, Seal
 	c := content{
 		id: MessageID(id), sent: uint64(max(0, now.UnixMilli())), text: d.Text,
 		setAck: p.exchange.applied, recoveryAck: p.recovery.peerNumber,
+		introduction: introduction, claim: d.Claim, checkpoint: d.Checkpoint,
 		alarm: p.alarm, previous: p.previous, addresses: p.exchange.carried(),
 	}
 	next, body, spare, err := next.attachRecovery(random, c, now)

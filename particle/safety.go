@@ -24,12 +24,18 @@ func SafetyNumber(a, b IdDoc) string {
 	return strings.Join(append(safetyHalf(a), safetyHalf(b)...), " ")
 }
 
-func safetyHalf(d IdDoc) []string {
+// safetyDigest is the first 30 bytes of one document's h.
+func safetyDigest(d IdDoc) [safetyHalfSize]byte {
 	h := labelled(labelSafety, d[:])
 	for range safetyIterations {
 		sum := sha512.Sum512(append(h[:len(h):len(h)], d[:]...))
 		h = sum[:]
 	}
+	return [safetyHalfSize]byte(h)
+}
+
+func safetyHalf(d IdDoc) []string {
+	h := safetyDigest(d)
 	groups := make([]string, 6)
 	for i := range groups {
 		var n uint64

@@ -46,7 +46,7 @@ var errorNames = map[string]error{
 	"malformed": ErrMalformed, "version": ErrVersion, "too large": ErrTooLarge,
 	"undecryptable": ErrUndecryptable, "duplicate": ErrDuplicate, "too far": ErrTooFar,
 	"padding": ErrPadding, "signature": ErrSignature, "bad key": ErrBadKey,
-	"expired": ErrExpired, "address set": ErrAddressSet,
+	"expired": ErrExpired, "address set": ErrAddressSet, "claim": ErrClaim,
 }
 
 func errorName(t *testing.T, err error) string {
@@ -124,7 +124,30 @@ func TestVectorsContent(t *testing.T) {
 		add("kinds descending", with(2, encode(content{alarm: &ForkPoint{1, 1}})[contentFixed:], item))
 		add("empty text", with(1, []byte{1, 0, 0}))
 		add("text not UTF-8", with(1, []byte{1, 0, 2, 0xc3, 0x28}))
-		add("kind 2, reserved", with(1, []byte{2, 0, 0}))
+		add("claim", encode(content{claim: &Claim{[32]byte{1, 2}, [32]byte{3, 4}}}))
+		add("claim of 63 bytes", with(1, append([]byte{4, 0, 63}, make([]byte, 63)...)))
+		add("checkpoint", encode(content{checkpoint: []byte("a signed note\n")}))
+		add("empty checkpoint", with(1, []byte{5, 0, 0}))
+		add("checkpoint of 1153 bytes", with(1, append([]byte{5, 4, 0x81}, make([]byte, 1153)...)))
+		for _, x := range introductionSteps() {
+			add("introduction: "+x.name, encode(content{introduction: encodeIntroduction(t, x.is)}))
+		}
+		ask := encodeIntroduction(t, testAsk())
+		introduction := func(value []byte) []byte {
+			return with(1, append([]byte{2, byte(len(value) >> 8), byte(len(value))}, value...))
+		}
+		add("introduction: ask, trailing byte", introduction(append(bytes.Clone(ask), 0)))
+		add("introduction: ask, truncated", introduction(ask[:len(ask)-1]))
+		add("introduction: ask, expiry after year 9999", introduction(flipped(ask, 17, 0x80)))
+		add("introduction: ask without a name", introduction(append(bytes.Clone(ask[:25]), 0, 0, 0)))
+		add("introduction: ask, name not UTF-8", introduction(flipped(ask, 26, 0x80)))
+		add("introduction: ask, name of 129 bytes", introduction(append(append(bytes.Clone(ask[:25]), 129), make([]byte, 131)...)))
+		add("introduction: accept without a package", introduction(append([]byte{2}, make([]byte, 18)...)))
+		add("introduction: decline with a package", introduction(append([]byte{3}, make([]byte, 19)...)))
+		add("introduction: step 0", introduction(make([]byte, 17)))
+		add("introduction: step 6", introduction(append([]byte{6}, make([]byte, 16)...)))
+		add("introduction: nothing", introduction(nil))
+		add("kind 5, reserved", with(1, []byte{5, 0, 0}))
 		add("kind 200, unknown", with(1, []byte{200, 0, 0}))
 		add("alarm of 11 bytes", with(1, append([]byte{3, 0, 11}, make([]byte, 11)...)))
 		return v

@@ -52,7 +52,7 @@ const (
 	Stored          // the receiving agent has it
 	Closed          // the mailbox is closed for good
 	Full            // worth another attempt after RetryAt
-	Refused         // the receiving agent could not open the seal
+	Refused         // the receiving agent could not open the seal, or will never take it
 	Declined        // the sending agent refused it for good
 	Lost            // expired or forgotten at the sending agent without an outcome
 )

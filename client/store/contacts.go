@@ -40,14 +40,17 @@ type Contact struct {
 	Evidence []byte // what the marks rest on (statements, transcripts), opaque
 	Degraded bool   // fewer services than a relationship should have
 	Created  time.Time
+	Origin   Origin // how the relationship came about
+	Via      string // who introduced it, by the name of then
 }
 
-const contactColumns = `id, name, state, particle, trust, evidence, degraded, created`
+const contactColumns = `id, name, state, particle, trust, evidence, degraded, created, origin, via`
 
 func scanContact(r *row) Contact {
 	return Contact{
 		ID: r.id(), Name: r.text(), State: ContactState(r.int()), Particle: r.blob(), Trust: r.uint(),
 		Evidence: r.blob(), Degraded: r.bool(), Created: r.time(),
+		Origin: Origin(r.int()), Via: r.text(),
 	}
 }
 
@@ -61,9 +64,9 @@ func (tx *Tx) AddContact(c Contact) error {
 	if c.Created.IsZero() {
 		c.Created = tx.Now()
 	}
-	_, err = tx.exec(`INSERT INTO contacts (id, name, folded, state, particle, trust, evidence, degraded, created)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`,
-		c.ID[:], clean, folded, int(c.State), c.Particle, c.Trust, c.Evidence, c.Degraded, c.Created)
+	_, err = tx.exec(`INSERT INTO contacts (id, name, folded, state, particle, trust, evidence, degraded, created, origin, via)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`,
+		c.ID[:], clean, folded, int(c.State), c.Particle, c.Trust, c.Evidence, c.Degraded, c.Created, int(c.Origin), c.Via)
 	return err
 }
 
@@ -84,7 +87,7 @@ func (tx *Tx) ContactByName(name string) (Contact, error) {
 // Contacts returns all contacts by name, without Particle and Evidence.
 func (tx *Tx) Contacts() ([]Contact, error) {
 	return list(tx, scanContact,
-		`SELECT id, name, state, x'', trust, x'', degraded, created FROM contacts ORDER BY folded`)
+		`SELECT id, name, state, x'', trust, x'', degraded, created, origin, via FROM contacts ORDER BY folded`)
 }
 
 // SetParticle replaces a relationship's state. The former bytes are overwritten

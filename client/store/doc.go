@@ -76,8 +76,10 @@
 //	            ├── outbox ◀── attempts
 //	            │     id,         payload, sealed, secret, handle,
 //	            │     ciphertext, i, receipt, outcome, next try
-//	            └── messages
-//	                  history: seq, direction, id, text, state
+//	            ├── messages
+//	            │     history: seq, direction, id, text, state
+//	            ├── claims            of attested identities, ours and theirs
+//	            └── introductions     seq, id, contact, state, what is owed, package
 //
 // Deleting a contact deletes its outbox, attempts and history with it, but is
 // refused while a mailbox of it remains: a mailbox has to be closed at its agent

@@ -30,6 +30,11 @@ func (tx *Tx) Setting(key string) ([]byte, error) {
 	return one(tx, (*row).blob, `SELECT value FROM settings WHERE key = ?1`, key)
 }
 
+// SettingKeys returns the keys that begin with a prefix, in order.
+func (tx *Tx) SettingKeys(prefix string) ([]string, error) {
+	return list(tx, (*row).text, `SELECT key FROM settings WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key`, prefix)
+}
+
 // DeleteSetting removes a setting, or returns [ErrNotFound].
 func (tx *Tx) DeleteSetting(key string) error {
 	return tx.change(`DELETE FROM settings WHERE key = ?1`, key)

@@ -9,11 +9,11 @@ const (
 	// applicationID marks the database in its header ("CoSt").
 	applicationID = 0x436f5374
 	// Format is the version of the schema that this package reads and writes.
-	Format = 1
+	Format = 2
 )
 
 // migrations[i] leads from format i to format i+1, inside one transaction.
-var migrations = [Format]string{schemaV1}
+var migrations = [Format]string{schemaV1, schemaV2}
 
 // migrate brings the database to Format. It refuses a newer one. On an empty
 // database it makes everything.

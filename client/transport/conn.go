@@ -13,7 +13,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/multiformats/go-multiaddr"
@@ -149,32 +148,6 @@ func (c *conn) newHost() (host.Host, error) {
 		return nil, err
 	}
 	return c.pool.opts.Host(id)
-}
-
-// dial connects, opens a stream and says Hello on it.
-func (c *conn) dial(ctx context.Context, key streamKey, hello helloFunc) (*stream, error) {
-	t := c.target()
-	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
-	defer cancel()
-	info := peer.AddrInfo{ID: t.URI.Peer, Addrs: append([]multiaddr.Multiaddr{t.URI.Addr}, t.Addrs...)}
-	if err := c.host.Connect(ctx, info); err != nil {
-		return nil, unreachable(ctx, "dial", err)
-	}
-	raw, err := c.host.NewStream(network.WithNoDial(ctx, "connected"), t.URI.Peer, key.proto)
-	if err != nil {
-		// The connection may be dead without saying so: the next call dials anew.
-		_ = c.host.Network().ClosePeer(t.URI.Peer)
-		return nil, unreachable(ctx, "stream", err)
-	}
-	s := &stream{Client: mux.NewClient(raw, mux.Limits{MaxFrame: wire.MaxFrame, MaxInFlight: inFlight})}
-	if hello == nil {
-		return s, nil
-	}
-	if err := hello(ctx, s, t, key.account); err != nil {
-		s.Close()
-		return nil, unreachable(ctx, "hello", err)
-	}
-	return s, nil
 }
 
 // call sends one request on the protocol's stream, and once more on a new stream if

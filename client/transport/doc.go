@@ -19,7 +19,9 @@
 // Each protocol has one long-lived stream per connection, framed by
 // communicator/wire/mux, on which the first request is a Hello where the protocol asks
 // for permission. A call on a stream that broke is repeated once on a new one: every
-// request here may be repeated. What an agent refuses is a [*wire.StatusError]; what
+// request here may be repeated. A connection that an agent breaks off before the Hello
+// was answered, as it does while it has too many handshakes under way, is tried a few
+// times at random moments. What an agent refuses is a [*wire.StatusError]; what
 // never reached it is a [*UnreachableError]. Neither says an address.
 //
 // docs/streams.md, docs/submit.md, docs/mailbox.md, docs/blob.md and

@@ -2,9 +2,6 @@ package transport
 
 import (
 	"context"
-	"encoding/binary"
-	"math/bits"
-	"time"
 
 	"communicator/wire"
 	"communicator/wire/pb"
@@ -29,6 +26,7 @@ func (p *Pool) greet(wrap func(*pb.Hello) proto.Message, fresh func() answer) he
 			if t.Token != nil {
 				hello.Token = t.Token[:]
 			}
+			hello.Work = p.proofs.get(t.proofKey(), p.hour())
 		}
 		reply := fresh()
 		if err := request(ctx, s, wrap(hello), reply); err != nil {
@@ -45,6 +43,7 @@ func (p *Pool) greet(wrap func(*pb.Hello) proto.Message, fresh func() answer) he
 		if hello.Work, err = p.work(ctx, t, need); err != nil {
 			return err
 		}
+		p.proofs.put(t.proofKey(), hello.Work)
 		reply = fresh()
 		if err := request(ctx, s, wrap(hello), reply); err != nil {
 			return err
@@ -54,37 +53,4 @@ func (p *Pool) greet(wrap func(*pb.Hello) proto.Message, fresh func() answer) he
 		}
 		return s.welcome(reply.GetHello())
 	}
-}
-
-// work looks for a nonce so that H(label ‖ agent id ‖ account id ‖ u64 hour ‖ u64 nonce)
-// begins with enough zero bits.
-func (p *Pool) work(ctx context.Context, t Target, zeros uint32) (*pb.ProofOfWork, error) {
-	if zeros > maxWorkBits {
-		return nil, ErrWork
-	}
-	account := t.Credential.Account()
-	hour := uint64(p.opts.Now().Unix() / int64(time.Hour/time.Second))
-	h := binary.BigEndian.AppendUint64(nil, hour)
-	var n [8]byte
-	for nonce := uint64(0); ; nonce++ {
-		if nonce&0xffff == 0 && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		binary.BigEndian.PutUint64(n[:], nonce)
-		sum := wire.Hash(wire.LabelPoW, t.URI.Agent[:], account[:], h, n[:])
-		if leadingZeros(sum) >= int(zeros) {
-			return &pb.ProofOfWork{Hour: hour, Nonce: nonce}, nil
-		}
-	}
-}
-
-func leadingZeros(sum [32]byte) int {
-	n := 0
-	for _, b := range sum {
-		if b != 0 {
-			return n + bits.LeadingZeros8(b)
-		}
-		n += 8
-	}
-	return n
 }

@@ -7,6 +7,10 @@ const (
 	DefaultMaxOpen = 4
 	// DialTimeout bounds reaching an agent and the secure handshake.
 	DialTimeout = 10 * time.Second
+	// dialTries is how often a connection is tried that the agent breaks off, within
+	// DialTimeout; dialPause is about how long after the first time, doubled each time.
+	dialTries = 6
+	dialPause = 100 * time.Millisecond
 	// CallTimeout bounds one request and its answer.
 	CallTimeout = 20 * time.Second
 	// MaxWait is the longest that FetchOutcomes lets an agent wait.
@@ -22,6 +26,8 @@ const (
 	maxLinks = 4096
 	// maxWorkBits is the hardest proof of work that is looked for: a second or two.
 	maxWorkBits = 26
+	// maxProofs is how many proofs are remembered beyond this hour's.
+	maxProofs = 64
 
 	inFlight = 64 // requests on one stream
 )

@@ -32,7 +32,8 @@ type Options struct {
 
 // Pool opens and keeps connections. Its methods may be called from many goroutines.
 type Pool struct {
-	opts Options
+	opts   Options
+	proofs proofs
 
 	mu     sync.Mutex // guards what follows; never held across I/O
 	conns  map[Key]*conn

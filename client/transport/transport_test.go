@@ -210,6 +210,38 @@ func TestProofOfWork(t *testing.T) {
 	}
 }
 
+// TestProofOfWorkServesItsHour opens streams of one account: only the first of an hour
+// asks what work there is to do.
+func TestProofOfWorkServesItsHour(t *testing.T) {
+	s := newServer(t)
+	s.work = 8
+	now := time.Date(2026, 5, 4, 3, 59, 0, 0, time.UTC)
+	p := newPool(t, Options{MaxOpen: 9, Now: func() time.Time { return now }})
+	for i, want := range []int{2, 1, 1, 2, 1} { // hellos
+		if i == 3 {
+			now = now.Add(time.Minute)
+		}
+		s.mu.Lock()
+		s.hello = 0
+		s.mu.Unlock()
+		l := take(t, p, s, byte(i))
+		_, err := l.Hello(t.Context())
+		check(t, err)
+		s.mu.Lock()
+		if s.hello != want {
+			t.Errorf("stream %d: %d hellos, want %d", i+1, s.hello, want)
+		}
+		s.mu.Unlock()
+		l.Release()
+	}
+	for i := range 5 * maxProofs {
+		p.proofs.put(proofKey{agent: wire.AgentID{byte(i), byte(i >> 8)}}, &pb.ProofOfWork{Hour: 1})
+	}
+	if n := len(p.proofs.known); n > 2*maxProofs {
+		t.Errorf("%d proofs are remembered", n)
+	}
+}
+
 func TestEachKeyHasItsIdentity(t *testing.T) {
 	s := newServer(t)
 	s.serve = func(int, *pb.SubmitRequest) *pb.SubmitResponse {

@@ -1,0 +1,334 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"communicator/client/directory"
+	"communicator/client/lookup"
+	"communicator/client/store"
+	"communicator/directory/proof"
+	"communicator/directory/vend"
+	"communicator/particle"
+)
+
+// AskOptions are the choices of a request for contact.
+type AskOptions struct {
+	As    string      // what the contact is to be called; the name asked for, if empty
+	Claim string      // a name of ours, to be claimed in the new conversation; none if empty
+	Token *vend.Token // an invitation's or a member's
+	Note  string      // for the owner, who alone can read it; at most [MaxNote] bytes
+	Peers []string    // directories to ask beside the namespace's own
+}
+
+// MaxNote is the most bytes of a note to the owner of a name.
+const MaxNote = vend.MaxNote - noteOverhead
+
+// asked is the row of a request that has no answer yet: with the same id the directory
+// gives the same answer, or a better one.
+type askedRow struct {
+	Name  string    `json:"name"`
+	As    string    `json:"as"`
+	Claim string    `json:"claim,omitempty"`
+	ID    []byte    `json:"id"`
+	Token []byte    `json:"token,omitempty"`
+	Note  []byte    `json:"note,omitempty"` // sealed
+	Doc   []byte    `json:"doc"`            // whom the name attested when we asked
+	Until time.Time `json:"until"`
+	Next  time.Time `json:"next"`
+}
+
+const askSetting = "ask/"
+
+func (a askedRow) setting() string { return askSetting + a.Name }
+
+func (a askedRow) save(tx *store.Tx) error {
+	b, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	return tx.SetSetting(a.setting(), b)
+}
+
+// Asked is a request for contact that has no answer yet.
+type Asked struct {
+	Name string
+	As   string
+	Next time.Time // when the directory is asked again
+}
+
+// ErrNotGranted: the directory did not grant contact, now. Nothing tells whether there is
+// such a name, what its rule is, or whether its owner still decides. The request is kept
+// and asked again by later passes, for [AskLife].
+var ErrNotGranted = errors.New("client: contact is not granted, so far")
+
+// AskLife is how long a request for contact is repeated.
+const AskLife = 14 * 24 * time.Hour
+
+// Ask looks a name up, verifies it, asks a directory for permission to write to it, and
+// begins the conversation. The contact's identity is the attested one.
+//
+// Errors: those of lookup.Lookup; [ErrNotGranted], and then a pass of Receive asks again;
+// [ErrBadPackage] if the package is not the attested person's; [ErrContactExists].
+func (c *Client) Ask(ctx context.Context, name string, o AskOptions) (Contact, error) {
+	row, err := c.prepareAsk(ctx, name, o)
+	if err != nil {
+		return Contact{}, err
+	}
+	return c.askOnce(ctx, row, o.Peers)
+}
+
+// prepareAsk verifies the name and saves the request, so that a crash or a refusal asks
+// again with the same id.
+func (c *Client) prepareAsk(ctx context.Context, name string, o AskOptions) (askedRow, error) {
+	if o.As == "" {
+		o.As = name
+	}
+	if len(o.Note) > MaxNote {
+		return askedRow{}, &ErrTooLong{Length: len(o.Note), Limit: MaxNote}
+	}
+	err := c.st.View(ctx, func(tx *store.Tx) error {
+		if o.Claim != "" {
+			rows, err := ownNames(tx)
+			if err != nil {
+				return err
+			}
+			if !attestedAmong(rows, o.Claim) {
+				return fmt.Errorf("%w: %s", ErrNoName, o.Claim)
+			}
+		}
+		return nameIsFree(tx, o.As)
+	})
+	if err != nil {
+		return askedRow{}, err
+	}
+	resolver, err := c.Names(ctx, o.Peers...)
+	if err != nil {
+		return askedRow{}, err
+	}
+	res, err := resolver.Lookup(ctx, name, o.Peers...)
+	if err != nil {
+		return askedRow{}, err
+	}
+	if res.Held {
+		return askedRow{}, fmt.Errorf("%w: %v", lookup.ErrNotFound, res.Warnings)
+	}
+	row := askedRow{Name: res.Full, As: o.As, Claim: o.Claim, Doc: res.IdDoc[:], Until: c.now().Add(AskLife),
+		Next: c.now().Add(minAskAgain)} // not by Follow, too, while the caller asks
+	if before, err := c.askedBefore(ctx, row.setting()); err == nil && string(before.Doc) == string(row.Doc) {
+		row.ID = before.ID
+	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return row, err
+	}
+	if row.ID == nil {
+		id, err := directory.NewRequestID(c.opts.Rand)
+		if err != nil {
+			return row, err
+		}
+		row.ID = id[:]
+	}
+	if o.Token != nil {
+		row.Token = o.Token[:]
+	}
+	if o.Note != "" {
+		if row.Note, err = sealNote(particle.IdDoc(res.IdDoc).DH(), []byte(o.Note)); err != nil {
+			return row, err
+		}
+	}
+	return row, c.st.Update(ctx, row.save)
+}
+
+func attestedAmong(rows []ownName, name string) bool {
+	for _, row := range rows {
+		if row.Name == name && len(row.Statement) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Client) askedBefore(ctx context.Context, setting string) (row askedRow, err error) {
+	err = c.st.View(ctx, func(tx *store.Tx) error {
+		b, err := tx.Setting(setting)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(b, &row)
+	})
+	return row, err
+}
+
+// askOnce asks, and begins the conversation if contact is granted.
+func (c *Client) askOnce(ctx context.Context, row askedRow, peers []string) (Contact, error) {
+	p, err := c.placeOf(ctx, row.Name, peers)
+	if err != nil {
+		return Contact{}, err
+	}
+	defer p.dir.Close()
+	space, err := p.dir.Space(ctx, p.space.ID)
+	if err != nil {
+		return Contact{}, err
+	}
+	request := directory.ContactRequest{NS: p.space.ID, Name: p.label, ID: vend.RequestID(row.ID), Note: row.Note, WorkBits: space.WorkBits}
+	if len(row.Token) > 0 {
+		token := vend.Token(row.Token)
+		request.Token = &token
+	}
+	b, err := p.dir.Contact(ctx, request, c.now())
+	var not *directory.NotGrantedError
+	if errors.As(err, &not) {
+		row.Next = c.now().Add(max(not.RetryAfter, minAskAgain))
+		return Contact{}, errors.Join(ErrNotGranted, c.st.Update(ctx, row.save))
+	}
+	if err != nil {
+		return Contact{}, err
+	}
+	pkg, err := c.peerPackage(b)
+	if err != nil {
+		return Contact{}, err
+	}
+	if doc := pkg.Identity(); string(doc[:]) != string(row.Doc) {
+		return Contact{}, fmt.Errorf("%w: it is not the attested person's", ErrBadPackage)
+	}
+	return c.meetNamed(ctx, row, pkg)
+}
+
+// meetNamed begins the conversation with who is attested.
+func (c *Client) meetNamed(ctx context.Context, row askedRow, pkg particle.KeyPackage) (Contact, error) {
+	id, err := c.randomID()
+	if err != nil {
+		return Contact{}, err
+	}
+	for try := 0; ; try++ {
+		b, err := c.gather(ctx, id)
+		if err != nil {
+			return Contact{}, err
+		}
+		err = c.st.Update(ctx, func(tx *store.Tx) error { return c.meetNamedIn(tx, id, row, pkg, b) })
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errTaken) || try == gatherTries {
+			return Contact{}, err
+		}
+	}
+	if row.Claim != "" {
+		if err := c.claimName(ctx, row.As, row.Claim); err != nil {
+			return Contact{}, err
+		}
+	}
+	p, err := c.push(ctx, id, false)
+	if err != nil {
+		return Contact{}, err
+	}
+	contact, err := c.Contact(ctx, row.As)
+	if err == nil && p.stuck {
+		err = ErrNoRoute
+	}
+	return contact, err
+}
+
+func (c *Client) meetNamedIn(tx *store.Tx, id store.ID, row askedRow, pkg particle.KeyPackage, b boxes) error {
+	identity, err := particle.NewIdentity(c.opts.Rand)
+	if err != nil {
+		return err
+	}
+	r, err := c.initiateAs(tx, identity, store.Contact{ID: id, Name: row.As, Origin: store.OriginDirectory}, pkg, b)
+	if err != nil {
+		return err
+	}
+	// The package is signed by the attested key, and only its holder can answer.
+	if err := c.attest(tx, &r, row.Name); err != nil {
+		return err
+	}
+	if full, perr := proof.ParseFullName(row.Name); perr == nil {
+		if err := shareLog(tx, r.ID, full.NS); err != nil {
+			return err
+		}
+	}
+	err = tx.DeleteSetting(row.setting())
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return err
+}
+
+// claimName claims a name of ours towards a contact.
+func (c *Client) claimName(ctx context.Context, contact, name string) error {
+	row, err := c.findName(ctx, name)
+	if err != nil {
+		return err
+	}
+	key, err := particle.ParseDHPrivate(row.Identity[len(row.Identity)/2:])
+	if err != nil {
+		return err
+	}
+	return c.Claim(ctx, contact, key, [32]byte(row.Statement))
+}
+
+// Asking lists the requests for contact that have no answer yet.
+func (c *Client) Asking(ctx context.Context) (out []Asked, err error) {
+	rows, err := c.asking(ctx)
+	for _, row := range rows {
+		out = append(out, Asked{row.Name, row.As, row.Next})
+	}
+	return out, err
+}
+
+func (c *Client) asking(ctx context.Context) (out []askedRow, err error) {
+	err = c.st.View(ctx, func(tx *store.Tx) error {
+		keys, err := tx.SettingKeys(askSetting)
+		for _, key := range keys {
+			b, err := tx.Setting(key)
+			if err != nil {
+				return err
+			}
+			var row askedRow
+			if err := json.Unmarshal(b, &row); err != nil {
+				return fmt.Errorf("%w: %s", store.ErrDamaged, key)
+			}
+			out = append(out, row)
+		}
+		return err
+	})
+	return out, err
+}
+
+// tendAsking repeats requests for contact.
+func (c *Client) tendAsking(ctx context.Context) error {
+	rows, err := c.asking(ctx)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		now := c.now()
+		if !now.Before(row.Until) {
+			if err := c.st.Update(ctx, func(tx *store.Tx) error { return tx.DeleteSetting(row.setting()) }); err != nil {
+				return err
+			}
+			continue
+		}
+		if now.Before(row.Next) || !c.mayTry(row.setting()) {
+			continue
+		}
+		contact, err := c.askOnce(ctx, row, nil)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		switch {
+		case err == nil || errors.Is(err, ErrNoRoute):
+			c.events.emit(ContactAdded{Contact: contact})
+		case errors.Is(err, ErrNotGranted):
+			c.health.worked(row.setting())
+		default:
+			c.opts.Logger.Debug("contact not asked for", "err", err)
+		}
+	}
+	return nil
+}
+
+// minAskAgain is the least time between two requests with one id.
+const minAskAgain = time.Minute

@@ -1,0 +1,361 @@
+package client_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"communicator/client"
+	"communicator/client/directory"
+	"communicator/client/lookup"
+	"communicator/client/transport"
+	"communicator/dht"
+	"communicator/directory/authority"
+	"communicator/directory/proof"
+	"communicator/directory/vend"
+	"communicator/eventlog"
+	"communicator/node"
+	"communicator/node/config"
+)
+
+// quick is an overlay of one machine, with little work.
+var quick = dht.Config{Private: true, AnyGroup: true, WorkBits: 4}
+
+// startDirectory runs a node that serves a namespace and is an agent, too.
+func startDirectory(t testing.TB, a *authority.Authority) *agent {
+	t.Helper()
+	settings := config.Default()
+	settings.Listen, settings.AllowPrivate = []string{"/ip4/127.0.0.1/tcp/0"}, true
+	settings.Admin.Listen, settings.DHT.WorkBits = "", quick.WorkBits
+	settings.Roles = []string{config.RoleSending, config.RoleReceiving, config.RoleDirectory}
+	return runNode(t, node.Config{Settings: settings, Namespaces: []*authority.Authority{a}})
+}
+
+func startPeer(t testing.TB, through *agent) *agent {
+	t.Helper()
+	settings := config.Default()
+	settings.Listen, settings.AllowPrivate = []string{"/ip4/127.0.0.1/tcp/0"}, true
+	settings.Admin.Listen, settings.DHT.WorkBits = "", quick.WorkBits
+	settings.DHT.Bootstrap = []string{through.URI()}
+	return runNode(t, node.Config{Settings: settings})
+}
+
+func runNode(t testing.TB, c node.Config) *agent {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Key, c.Memory = key, &eventlog.Memory{}
+	return serve(t, c)
+}
+
+// club is a namespace with the node that serves it.
+type club struct {
+	t         *testing.T
+	authority *authority.Authority
+	node      *agent
+	network   *lookup.Joined
+}
+
+func newClub(t *testing.T) *club {
+	t.Helper()
+	a, err := authority.Init(filepath.Join(t.TempDir(), "club"), authority.Options{Now: time.Now().Add(-time.Minute)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &club{t: t, authority: a, node: startDirectory(t, a)}
+	host, err := transport.NewHost("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.network, err = lookup.Join(t.Context(), lookup.HostFunc(host), quick, []string{c.node.URI()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.network.Close() })
+	return c
+}
+
+// token issues one that registers a name.
+func (c *club) token() *vend.Token {
+	c.t.Helper()
+	token, err := directory.NewToken(rand.Reader)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.asAuthority(func(ctx context.Context, a directory.Authority) error {
+		return a.Issue(ctx, vend.Registration, time.Now().Add(time.Hour), token)
+	})
+	return &token
+}
+
+func (c *club) asAuthority(do func(context.Context, directory.Authority) error) {
+	c.t.Helper()
+	key, err := c.authority.Key(authority.Attesting)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	d, err := c.network.Directory(c.t.Context(), c.node.URI())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer d.Close()
+	if err := do(c.t.Context(), directory.Authority{Client: d, NS: c.authority.ID(), Key: key}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// member is a person who knows the club.
+func (c *club) member(agents ...*agent) *client.Client {
+	c.t.Helper()
+	o := options(nil)
+	o.Overlay = quick
+	p, err := client.Create(c.t.Context(), filepath.Join(c.t.TempDir(), "profile"), []byte("pass"), o)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { p.Close() })
+	for _, a := range agents {
+		if _, err := p.AddAgent(c.t.Context(), a.uri(c.t)); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	names, err := p.Names(c.t.Context(), c.node.URI())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := names.Add(c.t.Context(), c.authority.ID(), "club", c.node.URI()); err != nil {
+		c.t.Fatal(err)
+	}
+	return p
+}
+
+// TestFirstContactByName: from a name in a namespace to a conversation, over real nodes.
+func TestFirstContactByName(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClub(t)
+	other := startPeer(t, c.node)
+	alice, bob := c.member(c.node, other), c.member(c.node, other)
+
+	if _, err := alice.Register(ctx, "alice@club", client.RegisterOptions{}); !errors.Is(err, client.ErrNotAttested) {
+		t.Fatalf("without a token: %v", err)
+	}
+	own, err := alice.Register(ctx, "alice@club", client.RegisterOptions{Token: c.token()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !own.Attested || own.Label != "alice" {
+		t.Errorf("registered %+v", own)
+	}
+	if again, err := alice.Register(ctx, "alice@club", client.RegisterOptions{}); err != nil || again.Identity != own.Identity {
+		t.Errorf("registered again: %v", err)
+	}
+	if _, err := bob.Register(ctx, "alice@club", client.RegisterOptions{Token: c.token()}); !errors.Is(err, client.ErrNameTaken) {
+		t.Errorf("somebody else's name: %v", err)
+	}
+
+	// Found through the overlay, which the registration has filled.
+	names, err := bob.Names(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := names.Lookup(ctx, "alice@club")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !res.FromOverlay || [129]byte(res.IdDoc) != [129]byte(own.Identity) {
+		t.Errorf("found from the overlay: %v", res.FromOverlay)
+	}
+
+	// Closed until alice says otherwise.
+	if _, err := bob.Ask(ctx, "alice@club", client.AskOptions{As: "Alice"}); !errors.Is(err, client.ErrNotGranted) {
+		t.Fatalf("asked without permission: %v", err)
+	}
+	if err := alice.SetRule(ctx, "alice@club", vend.Policy{Rule: vend.Open, PerHour: 60}); err != nil {
+		t.Fatal(err)
+	}
+	contact, err := bob.Ask(ctx, "alice@club", client.AskOptions{As: "Alice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contact.Trust != client.TrustAttested || !slices.Contains(contact.Names, "alice@club") {
+		t.Errorf("trust %v, names %v", contact.Trust, contact.Names)
+	}
+	if asking, err := bob.Asking(ctx); err != nil || len(asking) != 0 {
+		t.Errorf("still asking %v, %v", asking, err)
+	}
+	talk(t, bob, "Alice", alice, "via alice@club")
+}
+
+// TestOwnerApproves: the owner reads a sealed note and decides.
+func TestOwnerApproves(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClub(t)
+	other := startPeer(t, c.node)
+	alice, bob := c.member(c.node, other), c.member(c.node, other)
+	for person, name := range map[*client.Client]string{alice: "alice@club", bob: "bob@club"} {
+		if _, err := person.Register(ctx, name, client.RegisterOptions{Token: c.token()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := alice.SetRule(ctx, "alice@club", vend.Policy{Rule: vend.Approved, PerHour: 60}); err != nil {
+		t.Fatal(err)
+	}
+	ask := client.AskOptions{As: "Alice", Claim: "bob@club", Note: "Bob, from the chess table"}
+	if _, err := bob.Ask(ctx, "alice@club", ask); !errors.Is(err, client.ErrNotGranted) {
+		t.Fatalf("granted before the owner decided: %v", err)
+	}
+	knocks, err := alice.Knocks(ctx)
+	if err != nil || len(knocks) != 1 || knocks[0].Note != ask.Note || knocks[0].Name != "alice@club" {
+		t.Fatalf("knocks %+v, %v", knocks, err)
+	}
+	if err := alice.AnswerKnock(ctx, "00", true); !errors.Is(err, client.ErrNoSuchRequest) {
+		t.Errorf("an unknown request: %v", err)
+	}
+	if err := alice.AnswerKnock(ctx, knocks[0].ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.Ask(ctx, "alice@club", ask); err != nil {
+		t.Fatal(err)
+	}
+	talk(t, bob, "Alice", alice, "via alice@club")
+
+	// Bob has claimed his name in the conversation: once alice has looked it up she
+	// knows that it is him.
+	names, err := alice.Names(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := names.FromDirectories(ctx, "bob@club"); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		receive(t, bob)
+		receive(t, alice)
+		contact, err := alice.Contact(ctx, "via alice@club")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(contact.Names, "bob@club") && contact.Trust == client.TrustAttested {
+			return
+		}
+	}
+	t.Error("alice does not know that it is bob")
+}
+
+// TestContactsCatchAForkedLog: a directory shows two people different logs, who merely
+// talk.
+func TestContactsCatchAForkedLog(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClub(t)
+	other := startPeer(t, c.node)
+	alice, bob := c.member(c.node, other), c.member(c.node, other)
+	if _, err := alice.Register(ctx, "alice@club", client.RegisterOptions{Token: c.token()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := alice.SetRule(ctx, "alice@club", vend.Policy{Rule: vend.Open, PerHour: 60}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.Ask(ctx, "alice@club", client.AskOptions{As: "Alice"}); err != nil {
+		t.Fatal(err)
+	}
+	talk(t, bob, "Alice", alice, "via alice@club")
+
+	// Bob, and nobody else, is shown a log of the same size with another history.
+	names, err := bob.Names(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, err := names.Checkpoints(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := c.authority.Chain()
+	honest, err := proof.OpenCheckpoint(seen[c.authority.ID()], c.authority.ID(), chain.Current())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := c.authority.Key(authority.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lie := honest
+	lie.Root[0] ^= 1
+	note, err := proof.SignCheckpoint(lie, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := names.Forget(ctx, c.authority.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if err := names.Observe(ctx, note); err != nil {
+		t.Fatal(err)
+	}
+	alarmed := false
+	for range 20 {
+		send(t, bob, "Alice", "hm")
+		receive(t, bob)
+		events, err := alice.Receive(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if alarmed = slices.ContainsFunc(events, func(e client.Event) bool {
+			a, ok := e.(client.Alarm)
+			return ok && a.Kind == client.AlarmNamespace
+		}); alarmed {
+			break
+		}
+	}
+	hers, err := alice.Names(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	space, err := hers.Namespace(ctx, "club")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !alarmed || !space.Frozen {
+		t.Fatalf("alarmed %v, frozen %v", alarmed, space.Frozen)
+	}
+	fork, err := proof.ParseFork(space.Fork)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fork.VerifyAlone(); err != nil {
+		t.Errorf("the proof convinces nobody else: %v", err)
+	}
+}
+
+// talk has two people who just met write to each other.
+func talk(t *testing.T, a *client.Client, peerOfA string, b *client.Client, peerOfB string) {
+	t.Helper()
+	send(t, a, peerOfA, "hello by name")
+	var atB, atA []string
+	for range 20 {
+		if atB = append(atB, receive(t, b)...); len(atB) > 0 {
+			break
+		}
+		receive(t, a)
+	}
+	if !slices.Equal(atB, []string{"hello by name"}) {
+		t.Fatalf("b got %q", atB)
+	}
+	send(t, b, peerOfB, "hello back")
+	for range 20 {
+		if atA = append(atA, receive(t, a)...); len(atA) > 0 {
+			break
+		}
+		receive(t, b)
+	}
+	if !slices.Equal(atA, []string{"hello back"}) {
+		t.Fatalf("a got %q", atA)
+	}
+}

@@ -1,0 +1,189 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"communicator/client/directory"
+	"communicator/client/lookup"
+	"communicator/client/store"
+	"communicator/dht"
+	"communicator/directory/proof"
+	"communicator/particle"
+)
+
+// Network is the part of the world where names are: the overlay and directories.
+type Network interface {
+	Overlay() *dht.DHT
+	Dial(ctx context.Context, uri string) (lookup.Directory, error)
+	Directory(ctx context.Context, uri string) (*directory.Client, error)
+	Publish(ctx context.Context, uri string, records [][]byte) (stored int, err error)
+	Close() error
+}
+
+// names is what looks names up for this profile. It joins the overlay when it is first
+// needed, with a host that is used for nothing else.
+type names struct {
+	busy     chan struct{} // holds a value while nobody joins; its taker owns what follows
+	network  Network
+	resolver *lookup.Resolver
+}
+
+func newNames() names {
+	n := names{busy: make(chan struct{}, 1)}
+	n.busy <- struct{}{}
+	return n
+}
+
+// Names returns the resolver of names, whose memory is this profile: namespaces, the
+// checkpoints of their logs, and what each name was last shown to be. Through are
+// agent URIs to enter the overlay by, beside this profile's own agents and the
+// directories of its namespaces. When the overlay cannot be reached it asks
+// directories alone.
+func (c *Client) Names(ctx context.Context, through ...string) (*lookup.Resolver, error) {
+	_, r, err := c.named(ctx, through)
+	return r, err
+}
+
+func (c *Client) named(ctx context.Context, through []string) (Network, *lookup.Resolver, error) {
+	select {
+	case <-c.names.busy:
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
+	}
+	defer func() { c.names.busy <- struct{}{} }()
+	if c.names.resolver != nil {
+		return c.names.network, c.names.resolver, nil
+	}
+	memory := profileMemory{c.st}
+	known, err := lookup.New(lookup.Options{Memory: memory, Now: c.now}).Namespaces(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, n := range known {
+		through = append(through, n.Peers...)
+	}
+	err = c.st.View(ctx, func(tx *store.Tx) error {
+		own, err := ownAgents(tx, RoleSending|RoleReceiving, AgentActive)
+		for _, a := range own {
+			through = append(through, a.uri.String())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	joined, err := lookup.Join(ctx, lookup.HostFunc(c.opts.Host), c.opts.Overlay, through)
+	if joined == nil {
+		return nil, nil, err
+	}
+	o := lookup.Options{Dial: joined.Dial, Memory: memory, Now: c.now}
+	if err == nil {
+		o.Overlay = joined.Overlay()
+	} else if ctx.Err() != nil {
+		return nil, nil, errors.Join(context.Cause(ctx), joined.Close())
+	}
+	c.names.network, c.names.resolver = joined, lookup.New(o)
+	return joined, c.names.resolver, nil
+}
+
+func (c *Client) closeNames() error {
+	<-c.names.busy
+	if c.names.network == nil {
+		return nil
+	}
+	return c.names.network.Close()
+}
+
+// profileMemory keeps what lookups remember among the settings of the profile.
+type profileMemory struct{ st *store.Store }
+
+const lookupSetting = "lookup/"
+
+// Update implements [lookup.Memory].
+func (m profileMemory) Update(ctx context.Context, fn func(lookup.Rows) error) error {
+	return m.st.Update(ctx, func(tx *store.Tx) error { return fn(profileRows{tx}) })
+}
+
+type profileRows struct{ tx *store.Tx }
+
+func (r profileRows) Get(key string) ([]byte, error) {
+	b, err := r.tx.Setting(lookupSetting + key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return b, err
+}
+
+func (r profileRows) Put(key string, value []byte) error {
+	return r.tx.SetSetting(lookupSetting+key, value)
+}
+
+func (r profileRows) Keys(prefix string) ([]string, error) {
+	keys, err := r.tx.SettingKeys(lookupSetting + prefix)
+	for i := range keys {
+		keys[i] = keys[i][len(lookupSetting):]
+	}
+	return keys, err
+}
+
+// attested answers from what this profile has looked up: a claim whose name was not
+// looked up yet waits until it is.
+type attested struct{ st *store.Store }
+
+// Attested implements [Attestations].
+func (a attested) Attested(ctx context.Context, statement [32]byte) (out Attestation, err error) {
+	err = a.st.View(ctx, func(tx *store.Tx) error {
+		seen, err := lookup.ByStatement(profileRows{tx}, statement)
+		if err != nil {
+			return err
+		}
+		space := seen.NS.String()
+		if name, err := lookup.Petname(profileRows{tx}, seen.NS); err == nil && name != "" {
+			space = name
+		}
+		out = Attestation{Name: string(seen.Name) + "@" + space, Statement: statement, Key: particle.IdDoc(seen.IdDoc).DH()}
+		return nil
+	})
+	return out, err
+}
+
+// place is a name in a namespace, with the directory that serves it.
+type place struct {
+	space lookup.Namespace
+	label proof.Name
+	dir   *directory.Client
+}
+
+// placeOf finds a name's namespace and connects to the first of its directories that
+// can be reached. The caller closes dir.
+func (c *Client) placeOf(ctx context.Context, name string, peers []string) (place, error) {
+	full, err := proof.ParseFullName(name)
+	if err != nil {
+		return place{}, err
+	}
+	if len(full.Labels) != 1 {
+		return place{}, fmt.Errorf("%w: name the namespace itself, without delegations", proof.ErrName)
+	}
+	network, resolver, err := c.named(ctx, peers)
+	if err != nil {
+		return place{}, err
+	}
+	space, err := resolver.Namespace(ctx, full.NS, peers...)
+	if err != nil {
+		return place{}, err
+	}
+	if space.Frozen {
+		return place{}, fmt.Errorf("%w: %s", lookup.ErrFrozen, space.ID)
+	}
+	problems := lookup.ErrUnreachable
+	for _, uri := range append(append([]string{}, space.Peers...), peers...) {
+		dir, err := network.Directory(ctx, uri)
+		if err == nil {
+			return place{space, full.Labels[0], dir}, nil
+		}
+		problems = errors.Join(problems, err)
+	}
+	return place{}, problems
+}

@@ -1,0 +1,250 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+
+	"communicator/client/directory"
+	"communicator/client/store"
+	"communicator/directory/proof"
+	"communicator/particle"
+	"communicator/wire"
+)
+
+// Whoever holds a name leaves key packages at its directory, each with a mailbox for
+// first messages of its own, so that strangers can begin a conversation under the
+// name's rule of contact. In the profile each is an invitation without a link, as an
+// introduction's offer is. The last-resort package is shared by all who come when the
+// others have gone: its mailbox stays open, and each handshake in it makes a contact.
+
+// stockName fills the directory's stock of a name up.
+func (c *Client) stockName(ctx context.Context, row *ownName, p place) error {
+	_, key, err := row.identity()
+	if err != nil {
+		return err
+	}
+	owner := directory.Owner{Client: p.dir, NS: p.space.ID, Name: p.label, Key: key}
+	stock, err := owner.Stock(ctx)
+	if err != nil {
+		return err
+	}
+	missing := 0
+	if stock.OneTime <= stockLow {
+		missing = min(stockSize-stock.OneTime, stock.Room)
+	}
+	fresh := stock.LastResort.Before(c.now().Add(lastResortLeft))
+	var packages [][]byte
+	for i := range missing + 1 {
+		oneTime := i < missing
+		if !oneTime && !fresh {
+			continue
+		}
+		pkg, err := c.vendable(ctx, *row, oneTime)
+		if err != nil {
+			if len(packages) == 0 {
+				return err
+			}
+			break // what there is, is of use already
+		}
+		packages = append(packages, pkg)
+	}
+	if len(packages) > 0 {
+		if err := owner.Upload(ctx, packages...); err != nil {
+			return err
+		}
+	}
+	row.Stocked = c.now()
+	return c.st.Update(ctx, row.save)
+}
+
+// vendable makes a package under the name's own identity and saves what accepting it
+// takes.
+func (c *Client) vendable(ctx context.Context, row ownName, oneTime bool) ([]byte, error) {
+	identity, _, err := row.identity()
+	if err != nil {
+		return nil, err
+	}
+	cited, err := citation(row)
+	if err != nil {
+		return nil, err
+	}
+	own, err := c.offerAs(ctx, identity, particle.PackageOptions{OneTime: oneTime, Attestation: cited}, "via "+row.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.st.Update(ctx, own.save); err != nil {
+		return nil, err
+	}
+	return own.secret.Package().Bytes(), c.at("stocked")
+}
+
+// citation is what a package under a name says of it: namespace 32 ‖ statement hash 32.
+func citation(row ownName) ([]byte, error) {
+	ns, err := proof.ParseNSID(row.NSID)
+	if err == nil && len(row.Statement) != len(proof.Hash{}) {
+		err = ErrNotAttested
+	}
+	var b cryptobyte.Builder
+	b.AddBytes(ns[:])
+	b.AddBytes(row.Statement)
+	out, berr := b.Bytes()
+	return out, errors.Join(err, berr)
+}
+
+// markVended says of a contact that comes through a package that a directory handed out
+// how it came about, and returns what the package cites.
+func markVended(row *store.Contact, pkg particle.KeyPackage) (cited []byte) {
+	cited = pkg.Attestation()
+	if len(cited) == citationSize {
+		row.Origin = store.OriginDirectory
+	}
+	return cited
+}
+
+// shareVended begins to talk with such a contact about the log of the namespace.
+func shareVended(tx *store.Tx, contact store.ID, cited []byte) error {
+	if len(cited) != citationSize {
+		return nil
+	}
+	return shareLog(tx, contact, proof.NSID(cited[:len(proof.NSID{})]).String())
+}
+
+const citationSize = 2 * 32
+
+// tendNames keeps the stock of each of our names filled, and its records published.
+func (c *Client) tendNames(ctx context.Context) error {
+	var rows []ownName
+	err := c.st.View(ctx, func(tx *store.Tx) (err error) {
+		rows, err = ownNames(tx)
+		return err
+	})
+	for _, row := range rows {
+		if err != nil {
+			return err
+		}
+		if len(row.Statement) == 0 || !c.nameDue(row) || !c.mayTry("name/"+row.setting()) {
+			continue
+		}
+		err = c.tendName(ctx, row)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			c.opts.Logger.Debug("name not stocked", "err", err)
+			err = nil
+			continue
+		}
+		c.health.worked("name/" + row.setting())
+	}
+	return err
+}
+
+func (c *Client) nameDue(row ownName) bool {
+	now := c.now()
+	return now.Sub(row.Stocked).Abs() >= stockEvery || now.Sub(row.Published).Abs() >= publishEvery
+}
+
+func (c *Client) tendName(ctx context.Context, row ownName) error {
+	p, err := c.placeOf(ctx, row.Label+"@"+row.NSID, nil)
+	if err != nil {
+		return err
+	}
+	defer p.dir.Close()
+	if err := c.stockName(ctx, &row, p); err != nil {
+		return err
+	}
+	return c.publishName(ctx, row, p)
+}
+
+// handshakeSetting names a handshake in the mailbox of a shared package; its value is
+// the contact that came of it. It is the replay cache that a package without a one-time
+// prekey needs, and lives as long as the package.
+func handshakeSetting(invitation store.ID, h particle.HandshakeID) string {
+	return fmt.Sprintf("handshake/%x/%x", invitation[:], h[:])
+}
+
+func forgetHandshakes(tx *store.Tx, invitation store.ID) error {
+	keys, err := tx.SettingKeys(fmt.Sprintf("handshake/%x/", invitation[:]))
+	for _, key := range keys {
+		if err := tx.DeleteSetting(key); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// takeInShared reads a message from the mailbox of a shared package: a handshake that
+// was seen before belongs to its contact, a new one makes another.
+func (c *Client) takeInShared(tx *store.Tx, in *arrival, v store.Invitation, secret *particle.PackageSecret, ciphertext []byte) error {
+	id, err := particle.HandshakeIDOf(ciphertext)
+	if err != nil {
+		return c.quarantine(tx, in, store.Contact{}, ciphertext, err.Error())
+	}
+	known, err := tx.Setting(handshakeSetting(v.ID, id))
+	if err == nil && len(known) == len(store.ID{}) {
+		return c.takeInRepeated(tx, in, store.ID(known), ciphertext)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	accepted, err := particle.Accept(secret, ciphertext, c.now())
+	if err != nil {
+		return c.quarantine(tx, in, store.Contact{}, ciphertext, err.Error())
+	}
+	r := relation{particle: accepted.Particle}
+	if r.ID, err = c.randomID(); err != nil {
+		return err
+	}
+	if r.Name, err = freeName(tx, v.Name); err != nil {
+		return err
+	}
+	r.State, r.Particle, r.Degraded = store.ContactEstablished, accepted.Particle.Marshal(), true
+	vended := markVended(&r.Contact, secret.Package())
+	if err := tx.AddContact(r.Contact); err != nil {
+		return err
+	}
+	if err := shareVended(tx, r.ID, vended); err != nil {
+		return err
+	}
+	if err := tx.SetSetting(handshakeSetting(v.ID, id), r.ID[:]); err != nil {
+		return err
+	}
+	in.events = append(in.events, ContactAdded{Contact: r.public()})
+	if err := c.saveText(tx, r.ID, accepted.Opened.Message); err != nil {
+		return err
+	}
+	return c.absorbItems(tx, in, &r, accepted.Opened.Message)
+}
+
+// takeInRepeated gives a further first message to the contact that its handshake made.
+func (c *Client) takeInRepeated(tx *store.Tx, in *arrival, contact store.ID, ciphertext []byte) error {
+	r, err := load(tx, contact)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // removed since
+	}
+	if err != nil || r.State == store.ContactRevoked {
+		return err
+	}
+	next, opened, err := r.particle.Receive(ciphertext, c.now())
+	if errors.Is(err, particle.ErrDuplicate) {
+		return nil
+	}
+	if err != nil {
+		return c.quarantine(tx, in, r.Contact, ciphertext, err.Error())
+	}
+	return c.absorb(tx, in, &r, next, opened)
+}
+
+// Of a name's stock.
+const (
+	stockSize  = 4 // one-time packages
+	stockLow   = 1 // fill up when so few are left
+	stockEvery = 6 * time.Hour
+	// lastResortLeft is what the shared package must have left before it is replaced: a
+	// mailbox for first messages lives a week.
+	lastResortLeft = wire.MaxContactAge / 2
+)
