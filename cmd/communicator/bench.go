@@ -11,9 +11,10 @@ import (
 )
 
 func benchCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "bench", Short: "Measure this machine: deliveries, the log, start-up, collecting, disk", GroupID: "check",
+	cmd := &cobra.Command{Use: "bench", Short: "Measure this machine: deliveries, the log, start-up, collecting, disk, names", GroupID: "check",
 		Args: usageArgs(cobra.NoArgs)}
-	cmd.AddCommand(benchDeliverCommand(), benchLogCommand(), benchStartCommand(), benchCollectCommand(), benchStoreCommand())
+	cmd.AddCommand(benchDeliverCommand(), benchLogCommand(), benchStartCommand(), benchCollectCommand(), benchStoreCommand(),
+		benchLookupCommand(), benchDirectoryCommand())
 	return cmd
 }
 

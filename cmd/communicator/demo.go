@@ -10,19 +10,21 @@ import (
 )
 
 func demoCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "demo", Short: "See it work: two people, five agents, one of them killed half-way", GroupID: "try",
+	cmd := &cobra.Command{Use: "demo", Short: "See it work: three people, ten nodes, some of them killed, a namespace that lies", GroupID: "try",
 		Args: usageArgs(cobra.NoArgs)}
 	asJSON := jsonFlag(cmd)
-	messages := cmd.Flags().Int("messages", 100, "how many messages each way")
+	o := demo.Options{}
+	cmd.Flags().IntVar(&o.Messages, "messages", 100, "how many messages Alex and Blair write each way")
+	cmd.Flags().StringVar(&o.KeepProof, "keep-proof", "", "leave the proof of Carol's name in `FILE`, for 'attestation verify'")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *messages < 1 || *messages > 10_000 {
+		if o.Messages < 1 || o.Messages > 10_000 {
 			return usagef("--messages takes 1 to 10,000")
 		}
 		var progress io.Writer = os.Stderr
 		if *asJSON && !terminal(os.Stderr) {
 			progress = io.Discard
 		}
-		r, err := demo.Run(cmd.Context(), demo.Options{Messages: *messages}, progress)
+		r, err := demo.Run(cmd.Context(), o, progress)
 		if err != nil {
 			return err
 		}

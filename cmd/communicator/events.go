@@ -33,6 +33,13 @@ func eventLine(e client.Event) string {
 		}
 	case client.ContactAdded:
 		return fmt.Sprintf("you and %s can talk now", printable(e.Contact.Name))
+	case client.RequestChanged:
+		return requestLine(e.Request)
+	case client.ClaimChecked:
+		if e.Holds {
+			return fmt.Sprintf("%s is %s: the key is the one that the namespace attests", printable(e.Contact), printable(e.Name))
+		}
+		return fmt.Sprintf("%s claims to be %s, and is not", printable(e.Contact), printable(e.Name))
 	case client.Alarm:
 		return fmt.Sprintf("ALARM, %s: %s", nameOr(e.Contact, "no contact"), e.Kind)
 	case client.DegradedChanged:
@@ -64,6 +71,10 @@ func eventToJSON(e client.Event) map[string]any {
 		return map[string]any{"event": "contact", "contact": contactToJSON(e.Contact)}
 	case client.AddressesRotated:
 		return map[string]any{"event": "rotated", "contact": e.Contact, "ours": e.Ours, "number": e.Number}
+	case client.RequestChanged:
+		return map[string]any{"event": "request", "request": requestToJSON(e.Request)}
+	case client.ClaimChecked:
+		return map[string]any{"event": "claim", "contact": e.Contact, "name": e.Name, "holds": e.Holds}
 	case client.Alarm:
 		return map[string]any{"event": "alarm", "contact": e.Contact, "alarm": e.Kind.String()}
 	case client.DegradedChanged:

@@ -53,11 +53,14 @@ func newRoot() *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: "try", Title: "Try it:"},
 		&cobra.Group{ID: "person", Title: "Talk to people (all take --profile DIR):"},
+		&cobra.Group{ID: "names", Title: "Names:"},
 		&cobra.Group{ID: "operator", Title: "Run a node:"},
 		&cobra.Group{ID: "check", Title: "Check and measure:"},
 	)
 	root.AddCommand(demoCommand(), nodeCommand(), logCommand(), receiptCommand(), benchCommand(), versionCommand())
 	root.AddCommand(personCommands()...)
+	root.AddCommand(nameCommands()...)
+	root.AddCommand(namespaceCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"communicator/internal/testenv"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -20,9 +22,18 @@ func TestMain(m *testing.M) {
 
 // TestScripts plays the scripts in testdata: each a user's session, with the exit
 // statuses and the words of every refusal.
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+func TestScripts(t *testing.T) { testscript.Run(t, scripts("testdata")) }
+
+// TestNetworkScripts plays those that need a network of their own.
+func TestNetworkScripts(t *testing.T) {
+	if testenv.InNetwork(t, 5*time.Minute) {
+		testscript.Run(t, scripts("testdata/netns"))
+	}
+}
+
+func scripts(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("COMMUNICATOR_PASSPHRASE", "a passphrase for tests")
@@ -41,7 +52,7 @@ func TestScripts(t *testing.T) {
 			"capture": scriptCapture,
 			"waitfor": scriptWaitFor,
 		},
-	})
+	}
 }
 
 func freePort() (int, error) {

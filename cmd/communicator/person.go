@@ -20,7 +20,8 @@ func personCommands() []*cobra.Command {
 	return []*cobra.Command{
 		initCommand(), agentsCommand(), inviteCommand(), acceptCommand(), contactsCommand(),
 		sendCommand(), receiveCommand(), chatCommand(), historyCommand(), statusCommand(), resendCommand(),
-		verifyCommand(), revokeCommand(), profileCommand(),
+		verifyCommand(), nearbyCommand(), introduceCommand(), requestsCommand(), approveCommand(), declineCommand(),
+		revokeCommand(), profileCommand(),
 	}
 }
 
@@ -186,31 +187,6 @@ func revokeCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return profile.with(cmd, func(ctx context.Context, c *client.Client) error {
 			return c.Revoke(ctx, args[0], *silent)
-		})
-	}
-	return cmd
-}
-
-// verifyCommand shows the safety number. Both people see the same one unless somebody is
-// between them.
-func verifyCommand() *cobra.Command {
-	cmd, profile := personCommand("verify NAME", "Show the safety number to compare with somebody, over another medium", cobra.ExactArgs(1))
-	matches := cmd.Flags().Bool("matches", false, "note that the numbers were compared and are the same")
-	differs := cmd.Flags().Bool("differs", false, "take back that they are the same")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *matches && *differs {
-			return usagef("--matches and --differs exclude each other")
-		}
-		return profile.with(cmd, func(ctx context.Context, c *client.Client) error {
-			if *matches || *differs {
-				return c.SetVerified(ctx, args[0], *matches)
-			}
-			number, err := c.SafetyNumber(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), number)
-			return err
 		})
 	}
 	return cmd

@@ -66,10 +66,15 @@ type contactJSON struct {
 	Degraded bool      `json:"degraded"`
 	Verified bool      `json:"verified"`
 	Created  time.Time `json:"created"`
+	Trust    string    `json:"trust"`
+	Shown    string    `json:"trust_words"`
+	Via      string    `json:"introduced_by,omitempty"`
+	Names    []string  `json:"attested_names,omitempty"`
 }
 
 func contactToJSON(c client.Contact) contactJSON {
-	return contactJSON{c.Name, c.State.String(), c.Degraded, c.Verified, c.Created}
+	return contactJSON{c.Name, c.State.String(), c.Degraded, c.Verified, c.Created,
+		c.Trust.String(), c.TrustWords(), c.Via, c.Names}
 }
 
 func printContacts(w io.Writer, contacts []client.Contact, asJSON bool) error {
@@ -91,10 +96,7 @@ func printContacts(w io.Writer, contacts []client.Contact, asJSON bool) error {
 		if c.Degraded {
 			note = "degraded"
 		}
-		if c.Verified {
-			note = strings.TrimSpace("safety number compared " + note)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", printable(c.Name), c.State, note)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", printable(c.Name), c.State, printable(c.TrustWords()), note)
 	}
 	return t.Flush()
 }

@@ -13,6 +13,10 @@ import (
 
 	"communicator/client"
 	"communicator/client/invite"
+	"communicator/client/lookup"
+	"communicator/client/nearby"
+	"communicator/directory/proof"
+	"communicator/particle"
 )
 
 const (
@@ -150,9 +154,18 @@ func statusOfClient(err error) int {
 	var long *client.ErrTooLong
 	switch {
 	case errors.As(err, &long), errors.Is(err, client.ErrBadLink), errors.Is(err, invite.ErrVersion), errors.Is(err, client.ErrBadName),
-		errors.Is(err, client.ErrWrongPassphrase):
+		errors.Is(err, client.ErrWrongPassphrase), errors.Is(err, client.ErrSamePerson),
+		errors.Is(err, particle.ErrNotSafetyCode), errors.Is(err, particle.ErrOwnSafetyCode),
+		errors.Is(err, nearby.ErrBadName), errors.Is(err, proof.ErrName), errors.Is(err, lookup.ErrPetname):
 		return exitUsage
+	case errors.Is(err, lookup.ErrFrozen), errors.Is(err, lookup.ErrRolledBack):
+		return exitInvalid
+	case errors.Is(err, lookup.ErrNotFound), errors.Is(err, lookup.ErrUnknownNamespace), errors.Is(err, client.ErrNoName):
+		return exitNotFound
+	case errors.Is(err, particle.ErrSafetyDiffers):
+		return exitInvalid
 	case errors.Is(err, client.ErrNoSuchContact), errors.Is(err, client.ErrNoSuchAgent),
+		errors.Is(err, client.ErrNoSuchRequest),
 		errors.Is(err, client.ErrNoProfile):
 		return exitNotFound
 	}
