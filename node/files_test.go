@@ -271,3 +271,34 @@ func TestCgroupLimit(t *testing.T) {
 		t.Error("a limit without a file")
 	}
 }
+
+func TestMemoryLimitOfBothCgroupVersions(t *testing.T) {
+	for name, c := range map[string]struct {
+		self  string
+		files map[string]string
+		want  int64
+	}{
+		"version 2":         {"0::/a/b\n", map[string]string{"a/memory.max": "1000", "a/b/memory.max": "max"}, 1000},
+		"version 1":         {"9:cpu,memory:/a\n1:name=systemd:/\n", map[string]string{"memory/a/memory.limit_in_bytes": "2000"}, 2000},
+		"none, version 1":   {"9:memory:/a\n", map[string]string{"memory/a/memory.limit_in_bytes": "9223372036854771712"}, 0},
+		"none":              {"0::/a\n", nil, 0},
+		"something strange": {"nonsense\n", nil, 0},
+	} {
+		mount := t.TempDir()
+		self := filepath.Join(mount, "self")
+		if err := os.WriteFile(self, []byte(c.self), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for file, content := range c.files {
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(mount, file)), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(mount, file), []byte(content+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if limit, ok := cgroupLimit(self, mount); ok != (c.want > 0) || ok && limit != c.want {
+			t.Errorf("%s: %d, %v", name, limit, ok)
+		}
+	}
+}

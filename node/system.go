@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,8 +32,8 @@ func limitMemory(logger *slog.Logger) {
 	logger.Info("memory limit found", "bytes", limit)
 }
 
-// cgroupLimit is the smallest memory.max of this process's cgroup (version 2) and
-// those above it.
+// cgroupLimit is the smallest memory limit of this process's cgroup and those above it:
+// memory.max in version 2, memory.limit_in_bytes under "memory" in version 1.
 func cgroupLimit(self, mount string) (limit int64, ok bool) {
 	b, err := os.ReadFile(self)
 	if err != nil {
@@ -40,19 +41,32 @@ func cgroupLimit(self, mount string) (limit int64, ok bool) {
 	}
 	limit = math.MaxInt64
 	for line := range strings.Lines(string(b)) {
-		path, v2 := strings.CutPrefix(strings.TrimSpace(line), "0::")
-		if !v2 {
-			continue
-		}
-		for dir := filepath.Join(mount, path); strings.HasPrefix(dir, mount); dir = filepath.Dir(dir) {
-			b, err := os.ReadFile(filepath.Join(dir, "memory.max"))
-			if err != nil {
-				continue
-			}
-			if n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64); err == nil && n > 0 {
-				limit = min(limit, n)
-			}
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		switch {
+		case len(fields) != 3:
+		case fields[0] == "0" && fields[1] == "":
+			limit = min(limit, limitAbove(mount, fields[2], "memory.max"))
+		case slices.Contains(strings.Split(fields[1], ","), "memory"):
+			limit = min(limit, limitAbove(filepath.Join(mount, "memory"), fields[2], "memory.limit_in_bytes"))
 		}
 	}
-	return limit, limit != math.MaxInt64
+	return limit, limit < unlimited
+}
+
+// unlimited is more memory than any machine has: version 1 writes a huge number where
+// there is no limit.
+const unlimited = 1 << 50
+
+func limitAbove(mount, path, file string) int64 {
+	limit := int64(math.MaxInt64)
+	for dir := filepath.Join(mount, path); strings.HasPrefix(dir, mount); dir = filepath.Dir(dir) {
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			continue
+		}
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64); err == nil && n > 0 {
+			limit = min(limit, n)
+		}
+	}
+	return limit
 }
