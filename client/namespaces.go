@@ -28,6 +28,7 @@ type names struct {
 	busy     chan struct{} // holds a value while nobody joins; its taker owns what follows
 	network  Network
 	resolver *lookup.Resolver
+	closed   bool
 }
 
 func newNames() names {
@@ -53,6 +54,9 @@ func (c *Client) named(ctx context.Context, through []string) (Network, *lookup.
 		return nil, nil, context.Cause(ctx)
 	}
 	defer func() { c.names.busy <- struct{}{} }()
+	if c.names.closed {
+		return nil, nil, ErrClosed
+	}
 	if c.names.resolver != nil {
 		return c.names.network, c.names.resolver, nil
 	}
@@ -90,10 +94,14 @@ func (c *Client) named(ctx context.Context, through []string) (Network, *lookup.
 
 func (c *Client) closeNames() error {
 	<-c.names.busy
+	defer func() { c.names.busy <- struct{}{} }()
+	c.names.closed = true
 	if c.names.network == nil {
 		return nil
 	}
-	return c.names.network.Close()
+	err := c.names.network.Close()
+	c.names.network, c.names.resolver = nil, nil
+	return err
 }
 
 // profileMemory keeps what lookups remember among the settings of the profile.

@@ -14,12 +14,13 @@ func (l *eventLog) startBackground() {
 		cancel()
 	})
 	if l.dir == "" {
-		return
+		return // looking a key up costs nothing there
 	}
+	l.work.Go(func() { l.learnKeys(ctx) })
 	l.lookAtDisk()
 	l.every(ctx, l.opts.DiskEvery, l.lookAtDisk)
 	l.every(ctx, l.opts.HeadEvery, func() {
-		if err := l.heads.sync(); err != nil {
+		if err := errors.Join(l.heads.look(), l.heads.sync()); err != nil {
 			l.fail(err)
 		}
 	})
@@ -49,6 +50,10 @@ func (l *eventLog) every(ctx context.Context, interval time.Duration, fn func())
 // shut releases files once the writer has stopped.
 func (l *eventLog) shut() error {
 	synced := l.heads.sync()
+	if l.failed.Load() != nil {
+		l.eng.abandon()
+		return errors.Join(synced, l.heads.close(false))
+	}
 	closed := l.eng.close()
 	h := l.State().Health
 	clean := synced == nil && closed == nil && (h == Healthy || h == DiskLow)

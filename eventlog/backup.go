@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"os"
 
 	"communicator/wire"
 )
@@ -17,7 +18,7 @@ import (
 // A backup is
 //
 //	"comm/1/log-backup"       17
-//	layout                    u8     1
+//	layout                    u8     2
 //	root key                  32     the Ed25519 public key of the node
 //	row…                      u8 1 ‖ u16 key length ‖ key ‖ u32 value length ‖ value
 //	end                       u8 0 ‖ u64 number of rows
@@ -27,7 +28,8 @@ import (
 const labelBackup wire.Label = "comm/1/log-backup"
 
 const (
-	backupLayout = 1
+	backupLayout = 2
+	backupPiece  = 1 << 20 // bytes written before looking whether to go on
 
 	// maxBackupKey and maxBackupValue bound a row while reading, in bytes.
 	maxBackupKey   = 4 << 10
@@ -38,6 +40,49 @@ const (
 var ErrBackup = errors.New("eventlog: not a whole backup")
 
 func (l *eventLog) Backup(ctx context.Context, w io.Writer) error {
+	if l.dir == "" {
+		return l.backup(ctx, w) // holds nobody up
+	}
+	spool, err := l.spool()
+	if err != nil {
+		return err
+	}
+	defer spool.Close()
+	if err := l.backup(openContext{ctx, l.closing}, spool); err != nil {
+		return err
+	}
+	if _, err := spool.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("eventlog: backup: %w", err)
+	}
+	for {
+		if _, err := io.CopyN(w, spool, backupPiece); errors.Is(err, io.EOF) {
+			return nil
+		} else if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+	}
+}
+
+// spool is a file without a name, as large as it gets.
+func (l *eventLog) spool() (*os.File, error) {
+	free, total, err := l.opts.Statfs(l.dir)
+	if err != nil {
+		return nil, err
+	}
+	if need := uint64(l.eng.size()) + l.leastFree(total); free < need {
+		return nil, fmt.Errorf("%w: a backup needs %d MiB beside the log, %d MiB are free", ErrStorageFull, need>>20, free>>20)
+	}
+	f, err := os.CreateTemp(l.dir, "backup-")
+	if err != nil {
+		return nil, fmt.Errorf("eventlog: backup: %w", err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, fmt.Errorf("eventlog: backup: %w", errors.Join(err, f.Close()))
+	}
+	return f, nil
+}
+
+func (l *eventLog) backup(ctx context.Context, w io.Writer) error {
 	return l.view(func(snap snapshot) error {
 		b := newBackupWriter(w, l.pub)
 		var inner error

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -73,13 +74,23 @@ func openBadger(o badger.Options, l *badgerLogger) (*badgerEngine, error) {
 	return e, nil
 }
 
-// openDB opens Badger. A process that is killed while Badger makes a file leaves
-// one that the first opening refuses and the second takes.
+// openDB opens Badger, without the files that it was about to fill when the process
+// was killed: it refuses those, and does not close what it had open by then.
 func openDB(o badger.Options) (*badger.DB, error) {
-	db, err := tryOpen(o)
-	if err != nil && strings.Contains(err.Error(), "Create a new file") {
-		db, err = tryOpen(o)
+	for _, pattern := range []string{"*.mem", "*.vlog"} {
+		names, err := filepath.Glob(filepath.Join(o.Dir, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if info, err := os.Stat(name); err == nil && info.Size() == 0 {
+				if err := os.Remove(name); err != nil {
+					return nil, fmt.Errorf("eventlog: store: %w", err)
+				}
+			}
+		}
 	}
+	db, err := tryOpen(o)
 	return db, storeError("open", err)
 }
 
@@ -130,22 +141,18 @@ func (e *badgerEngine) commit(rows []row) error {
 }
 
 func (e *badgerEngine) snapshot() (snapshot, error) {
-	e.gate.enter()
-	db := e.db.Load()
-	if db == nil || db.IsClosed() {
-		e.gate.leave()
+	if !e.gate.enter() {
 		return nil, ErrClosed
 	}
-	return &badgerSnapshot{e: e, txn: db.NewTransaction(false)}, nil
+	return &badgerSnapshot{e: e, txn: e.db.Load().NewTransaction(false)}, nil
 }
 
 func (e *badgerEngine) compact(ctx context.Context) error {
-	e.gate.enter()
-	defer e.gate.leave()
-	db := e.db.Load()
-	if db == nil || db.IsClosed() {
+	if !e.gate.enter() {
 		return ErrClosed
 	}
+	defer e.gate.leave()
+	db := e.db.Load()
 	if err := db.Flatten(compactors); err != nil {
 		return storeError("flatten", err)
 	}
@@ -178,23 +185,29 @@ func (e *badgerEngine) reopen() error {
 }
 
 func (e *badgerEngine) check(context.Context) error {
-	e.gate.enter()
-	defer e.gate.leave()
-	db := e.db.Load()
-	if db == nil || db.IsClosed() {
+	if !e.gate.enter() {
 		return ErrClosed
 	}
-	return storeError("verify", db.VerifyChecksum())
+	defer e.gate.leave()
+	return storeError("verify", e.db.Load().VerifyChecksum())
 }
 
-func (e *badgerEngine) size() int64 {
-	e.gate.enter()
-	defer e.gate.leave()
-	return dirSize(e.opts.Dir)
-}
+func (e *badgerEngine) size() int64 { return dirSize(e.opts.Dir) }
 
 func (e *badgerEngine) close() error {
-	e.gate.shut(0)
-	defer e.gate.open()
-	return storeError("close", e.db.Load().Close())
+	e.gate.close()
+	closed := make(chan error, 1)
+	go func() { closed <- e.db.Load().Close() }()
+	select {
+	case err := <-closed:
+		return storeError("close", err)
+	case <-e.logger.stopped:
+		// Badger would repeat a flush that fails for ever. The process has to end, and
+		// the next one takes what was synced from the store's own logs.
+		return e.logger.broken()
+	}
 }
+
+// abandon lets go of a store whose disk has failed. Closing it would flush what it has
+// in memory: where that fails half-way its manifest lists a table that is gone.
+func (e *badgerEngine) abandon() { e.gate.close() }

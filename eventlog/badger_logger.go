@@ -14,9 +14,14 @@ var fatalMessages = []string{"curlf sync", "flushing memtable to disk"}
 // badgerLogger passes Badger's warnings on without the values in them, which may
 // be keys, and keeps the first message that means lost writes.
 type badgerLogger struct {
-	log    *slog.Logger
-	fatal  atomic.Pointer[error]
-	onStop func(error) // told at once; set before the store opens
+	log     *slog.Logger
+	fatal   atomic.Pointer[error]
+	stopped chan struct{} // closed once fatal is set
+	onStop  func(error)   // told at once
+}
+
+func newBadgerLogger(log *slog.Logger, onStop func(error)) *badgerLogger {
+	return &badgerLogger{log: log, stopped: make(chan struct{}), onStop: onStop}
 }
 
 // broken is the reason why nothing more may be written, or nil.
@@ -38,6 +43,7 @@ func (b *badgerLogger) Errorf(format string, args ...any) {
 		if strings.Contains(format, m) {
 			err := fmt.Errorf("the store could not sync: %w", cause)
 			if b.fatal.CompareAndSwap(nil, &err) {
+				close(b.stopped)
 				b.onStop(err)
 			}
 		}

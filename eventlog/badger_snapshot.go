@@ -31,14 +31,67 @@ func (s *badgerSnapshot) get(key []byte) ([]byte, error) {
 	if err != nil || item == nil {
 		return nil, err
 	}
-	value, err := item.ValueCopy(nil)
-	if err != nil {
-		return nil, storeError("read", err)
+	var value []byte
+	_, err = s.read(item, key, func(v []byte) error {
+		value = append([]byte{}, v...)
+		return nil
+	})
+	return value, err
+}
+
+// errMoved is a value that is not where it was: Badger then gives an empty one and no
+// error.
+var errMoved = errors.New("the value is not there any more")
+
+// read reads an item's value, and returns the item that it was read from: a
+// compaction that has moved the value since the item was found may have removed the
+// file, and then it is found again.
+func (s *badgerSnapshot) read(item *badger.Item, key []byte, fn func(value []byte) error) (*badger.Item, error) {
+	var err error
+	for range readTries {
+		err = item.Value(func(value []byte) error {
+			if len(value) == 0 && item.ValueSize() > 0 {
+				return errMoved
+			}
+			return fn(value)
+		})
+		if err == nil {
+			return item, nil
+		}
+		again, found := s.item(key)
+		if found != nil || again == nil {
+			break
+		}
+		item = again
 	}
-	if value == nil {
-		value = []byte{}
+	return item, storeError("read", err)
+}
+
+// readTries is how often a value is looked for that compactions keep moving.
+const readTries = 4
+
+func (s *badgerSnapshot) value(key []byte) (value, error) {
+	item, err := s.item(key)
+	if err != nil || item == nil {
+		return nil, err
 	}
-	return value, nil
+	return &badgerValue{s, key, item}, nil
+}
+
+// badgerValue is read where Badger has mapped it.
+type badgerValue struct {
+	s    *badgerSnapshot
+	key  []byte
+	item *badger.Item
+}
+
+func (v *badgerValue) part(from, n int) (part []byte, err error) {
+	v.item, err = v.s.read(v.item, v.key, func(value []byte) error {
+		some, err := held(value).part(from, n)
+		part = bytes.Clone(some)
+		return err
+	})
+	return part, err
 }
 
 func (s *badgerSnapshot) length(key []byte) (int, error) {
@@ -62,7 +115,7 @@ func exactSize(approximate int) int {
 func (s *badgerSnapshot) scan(prefix, start []byte, fn func(key, value []byte) bool) error {
 	return s.iterate(prefix, start, func(item *badger.Item) (bool, error) {
 		more := false
-		err := item.Value(func(value []byte) error {
+		_, err := s.read(item, item.Key(), func(value []byte) error {
 			more = fn(item.Key(), value)
 			return nil
 		})
@@ -98,8 +151,13 @@ func (s *badgerSnapshot) last(prefix, max []byte) (key, value []byte, err error)
 	if it.Seek(max); !it.Valid() {
 		return nil, nil, nil
 	}
-	if value, err = it.Item().ValueCopy(nil); err != nil {
-		return nil, nil, storeError("scan", err)
+	key = it.Item().KeyCopy(nil)
+	_, err = s.read(it.Item(), key, func(v []byte) error {
+		value = append([]byte{}, v...)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
 	}
-	return it.Item().KeyCopy(nil), value, nil
+	return key, value, nil
 }

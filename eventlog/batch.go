@@ -10,6 +10,7 @@ import (
 // stage is one request's events and rows before it is known that all of them
 // stand.
 type stage struct {
+	at     layers // what the request sees
 	tables overlay
 	erase  map[uint64]struct{}
 	events []stagedEvent
@@ -22,10 +23,20 @@ type stage struct {
 	bodies, bodyBytes uint64
 }
 
+func newStage() *stage { return &stage{tables: overlay{}, erase: map[uint64]struct{}{}} }
+
+// reset makes the stage ready for another request.
+func (s *stage) reset(last uint64, end time.Time) {
+	s.tables.clear()
+	clear(s.erase)
+	*s = stage{at: layers{over: s.at.over[:0]}, tables: s.tables, erase: s.erase, events: s.events[:0], last: last, end: end}
+}
+
 // stagedEvent is an event that has its place in the log.
 type stagedEvent struct {
 	prepared
 	seq     uint64
+	at      time.Time
 	encoded []byte
 	hash    [32]byte
 }
@@ -57,6 +68,7 @@ type batch struct {
 	bytes   int
 
 	head   Head
+	before [32]byte // record hash of the event before the first
 	tree   *logproof.Tree
 	counts counters
 	meta   []row // checkpoint, if one is due
@@ -64,6 +76,17 @@ type batch struct {
 
 func newBatch() *batch {
 	return &batch{tables: overlay{}, erase: map[uint64]struct{}{}, once: map[tag]once{}}
+}
+
+// heir is a new batch in the space of one that nothing is looked up in any more. Its
+// events and its tree stay, for proofs.
+func (b *batch) heir() *batch {
+	next := &batch{tables: b.tables, erase: b.erase, once: b.once}
+	b.tables, b.erase, b.once = nil, nil, nil
+	next.tables.clear()
+	clear(next.erase)
+	clear(next.once)
+	return next
 }
 
 // fits says whether the stage still goes into the batch's transaction.
@@ -86,6 +109,9 @@ func (b *batch) add(s *stage) {
 		if e.key != (tag{}) {
 			b.once[e.key] = once{seq: e.seq, content: e.content}
 		}
+	}
+	if b.events == nil {
+		b.events = make([]stagedEvent, 0, max(len(s.events), eventsAtFirst))
 	}
 	b.events = append(b.events, s.events...)
 	b.rows += s.rows
@@ -120,13 +146,8 @@ func (b *batch) changes() []row {
 }
 
 func (b *batch) eventRows(rows []row) []row {
-	kept := batchRow{
-		head: b.head, counts: b.counts,
-		records: make([][]byte, len(b.events)), tags: make([]tag, len(b.events)),
-	}
 	for i := range b.events {
 		e := &b.events[i]
-		kept.records[i], kept.tags[i] = e.encoded, e.key
 		if e.bodyRow == nil {
 			continue
 		}
@@ -138,5 +159,5 @@ func (b *batch) eventRows(rows []row) []row {
 	for key, o := range b.once {
 		rows = append(rows, row{onceKey(key), o.encode()})
 	}
-	return append(rows, row{seqKey(keyBatch, b.head.First), kept.encode()})
+	return append(rows, row{seqKey(keyBatch, b.head.First), encodeBatch(&b.head, &b.counts, b.events, &b.before)})
 }

@@ -34,24 +34,15 @@ func (c *chain) follow(value []byte) (*batchRow, error) {
 	case h.Prev != c.at.head:
 		return nil, c.broken(h.Last(), "a head that does not follow the one before", nil)
 	}
-	leaves := make([][32]byte, len(b.records))
-	record, at := c.at.record, c.time
-	for i, encoded := range b.records {
-		r, err := logproof.ParseRecord(encoded)
-		switch {
-		case err != nil:
-			return nil, c.broken(h.Last(), "a header that does not parse", err)
-		case r.Seq != h.First+uint64(i) || r.Prev != record || r.Time.Before(at):
-			return nil, c.broken(h.Last(), "a header that does not follow the one before", nil)
-		}
-		record, at = logproof.HashRecord(encoded), r.Time
-		leaves[i] = record
+	if b.prev != c.at.record || b.records[0].Time.Before(c.time) {
+		return nil, c.broken(h.Last(), "a header that does not follow the one before", nil)
 	}
-	if logproof.NewTree(leaves).Root() != h.Root {
+	if logproof.NewTree(b.leaves).Root() != h.Root {
 		return nil, c.broken(h.Last(), "headers that are not under their head", nil)
 	}
-	c.at = anchor{number: h.Number, seq: h.Last(), head: h.Hash(), record: record, logID: h.LogID, volume: b.counts.volume}
-	c.time, c.head, c.sums = at, *h, b.counts
+	end := len(b.records) - 1
+	c.at = anchor{number: h.Number, seq: h.Last(), head: h.Hash(), record: b.leaves[end], logID: h.LogID, volume: b.counts.volume}
+	c.time, c.head, c.sums = b.records[end].Time, *h, b.counts
 	return b, nil
 }
 
@@ -59,6 +50,9 @@ func (c *chain) follow(value []byte) (*batchRow, error) {
 func (c *chain) era(number uint64) *Era { return eraOf(c.eras, number) }
 
 func eraOf(eras []Era, number uint64) *Era {
+	if len(eras) == 0 {
+		return new(Era) // damage: nothing is of it
+	}
 	for i := len(eras) - 1; i > 0; i-- {
 		if eras[i].After < number {
 			return &eras[i]
@@ -118,12 +112,11 @@ func scanBodies(snap snapshot, first, last uint64) (*bodyWalk, error) {
 // missing returns the first event of the batch that should have a body row and has
 // none, or nil.
 func (w *bodyWalk) missing(b *batchRow) *DamageError {
-	for i, encoded := range b.records {
-		r, err := logproof.ParseRecord(encoded)
-		if err != nil || r.BodyLen == 0 {
+	for i := range b.records {
+		seq := b.records[i].Seq
+		if b.records[i].BodyLen == 0 {
 			continue
 		}
-		seq := b.head.First + uint64(i)
 		for len(w.have) > 0 && w.have[0] < seq {
 			w.have = w.have[1:]
 		}

@@ -22,6 +22,9 @@ func (l *eventLog) commit(b *batch) error {
 	if f := l.failed.Load(); f != nil {
 		return *f
 	}
+	if err := l.awaitSpace(); err != nil {
+		return err
+	}
 	l.opts.Hook("before-commit")
 	if err := l.eng.commit(b.changes()); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,8 +31,7 @@ func (l *eventLog) lookAtDisk() {
 		l.setDiskLow(true, err.Error())
 		return
 	}
-	least := max(uint64(l.opts.MinFree), total/100*uint64(l.opts.MinFreePercent))
-	need := least
+	need := l.leastFree(total)
 	if !ballastStands(l.dir, l.opts.Ballast) {
 		need += uint64(l.opts.Ballast)
 	}
@@ -44,6 +44,37 @@ func (l *eventLog) lookAtDisk() {
 		return
 	}
 	l.setDiskLow(false, "")
+}
+
+// awaitSpace holds a commit back while the disk is so full that the store's mapped files
+// might not grow, which would be a fatal signal: between two looks at the disk somebody
+// else can take all of it. The ballast is given up first, so that collecting, which
+// frees space, can go on.
+func (l *eventLog) awaitSpace() error {
+	for l.dir != "" {
+		free, _, err := l.opts.Statfs(l.dir)
+		if err != nil || free >= min(commitSpace, uint64(l.opts.MinFree)) {
+			return nil
+		}
+		l.setDiskLow(true, fmt.Sprintf("%d MiB are free, commits wait", free>>20))
+		if l.opts.Ballast > 0 && ballastStands(l.dir, l.opts.Ballast) {
+			dropBallast(l.dir)
+			continue
+		}
+		timer := time.NewTimer(spaceEvery)
+		select {
+		case <-timer.C:
+		case <-l.closing:
+			timer.Stop()
+			return fmt.Errorf("%w: %d MiB are free", ErrStorageFull, free>>20)
+		}
+	}
+	return nil
+}
+
+// leastFree is what must stay free of a disk of so many bytes.
+func (l *eventLog) leastFree(total uint64) uint64 {
+	return max(uint64(l.opts.MinFree), total/100*uint64(l.opts.MinFreePercent))
 }
 
 func ballastStands(dir string, size int64) bool {

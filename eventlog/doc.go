@@ -33,7 +33,7 @@
 // its body, key and projection row have one each. Rows of one batch are one
 // transaction. A batch row:
 //
-//	layout                   u8     1
+//	layout                   u8     2
 //	log id                   32
 //	batch number, first      u64, u64
 //	count                    u32
@@ -41,13 +41,15 @@
 //	signature                64
 //	bodies stored, bytes     u64, u64     sums over the whole log after this batch
 //	volume                   u64          bytes ever written to the store's tree
+//	previous record          32           record hash of the header before the first
+//	time                     u64          of the first event, seconds since 1970
 //	ends                     u32 × count  where each header ends
-//	headers                               see package logproof
-//	tags                     16 × count   zeros: the event had no key
+//	headers                               what does not follow from the one before, and
+//	                                      the tag of the event's key
 //
 // Keys are filed under, and contents compared by, MACs under a key derived from the
 // node's root key: the database keeps neither, and no value in it is in another
-// node's.
+// node's. A filter in memory tells most new keys from used ones.
 //
 // # Files
 //
@@ -64,6 +66,10 @@
 // head file. Every body is checked against its header when it is read, and a scrub
 // goes round and round. Damage is named by a [DamageError] and makes the log
 // read-only. What cannot be seen from inside is the rollback of the whole disk.
+//
+// A table of which the index is damaged keeps the log from opening, with a
+// [DamageError] that names it: without that table the store would show older rows in
+// place of newer ones, and no value is better than a wrong one.
 //
 // # Erasing
 //

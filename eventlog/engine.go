@@ -24,6 +24,8 @@ type engine interface {
 	// size is the store's bytes on disk or in memory.
 	size() int64
 	close() error
+	// abandon lets go of it after a failure, without writing.
+	abandon()
 }
 
 // snapshot reads one consistent state. One goroutine uses it at a time.
@@ -31,6 +33,9 @@ type snapshot interface {
 	// get returns nil without an error when there is no such row. The value is
 	// valid until the snapshot is closed.
 	get(key []byte) ([]byte, error)
+	// value is get for a caller that reads only parts of the value; nil without an
+	// error when there is no such row. It is valid until the snapshot is closed.
+	value(key []byte) (value, error)
 	// length is the length of a row's value, or 0 if there is none.
 	length(key []byte) (int, error)
 	// scan visits the rows with the prefix, in key order, from start (nil: the
@@ -44,6 +49,20 @@ type snapshot interface {
 	close()
 }
 
+// value is a row's value that has not been read.
+type value interface {
+	// part returns n bytes from an offset on, or fewer if there are fewer.
+	part(from, n int) ([]byte, error)
+}
+
+// held is a value in memory.
+type held []byte
+
+func (h held) part(from, n int) ([]byte, error) {
+	from = min(max(from, 0), len(h))
+	return h[from:min(from+max(n, 0), len(h))], nil
+}
+
 // headStore keeps the newest signed head apart from the store, so that a store
 // that lost its end is found out.
 type headStore interface {
@@ -52,6 +71,8 @@ type headStore interface {
 	read() (*Head, error)
 	write(h *Head) error
 	sync() error
+	// look notes, for the heads to come, what the store has on disk.
+	look() error
 	// close syncs; clean says that the store was closed without error before.
 	close(clean bool) error
 }

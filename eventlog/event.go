@@ -2,10 +2,13 @@ package eventlog
 
 import (
 	"crypto/ed25519"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"io"
+	"sync"
 
 	"communicator/wire"
 	"communicator/wire/logproof"
@@ -81,15 +84,36 @@ func (l *eventLog) prepare(e *Event) (p prepared, err error) {
 	return p, nil
 }
 
-// tags are the MACs under which a key is filed and its content compared.
+// tagger computes the MACs under which keys are filed and content is compared.
+// Setting one up costs as much as using it.
+type tagger struct{ idle sync.Pool }
+
+func newTagger(key [32]byte) *tagger {
+	t := new(tagger)
+	t.idle.New = func() any { return hmac.New(sha256.New, key[:]) }
+	return t
+}
+
+// mac is [wire.MAC] under the tagger's key, cut to a tag.
+func (t *tagger) mac(label wire.Label, parts ...[]byte) (out tag) {
+	h := t.idle.Get().(hash.Hash)
+	defer t.idle.Put(h)
+	h.Reset()
+	var buf [sha256.Size]byte
+	h.Write(append(buf[:0], label...))
+	for _, p := range parts {
+		h.Write(p)
+	}
+	copy(out[:], h.Sum(buf[:0]))
+	return out
+}
+
+// tags are the MACs of an event's key, and of its content.
 func (l *eventLog) tags(e *Event, body *[32]byte) (key, content tag) {
-	sum := wire.MAC(l.tagsKey[:], labelKey, e.Key)
-	key = tag(sum[:tagSize])
 	var fixed [2 + 1 + 1 + 2]byte
 	binary.BigEndian.PutUint16(fixed[:], uint16(e.Kind))
 	fixed[2] = e.Version
 	fixed[3] = byte(len(e.Stream))
 	binary.BigEndian.PutUint16(fixed[4:], uint16(len(e.Header)))
-	sum = wire.MAC(l.tagsKey[:], labelContent, fixed[:], e.Stream, e.Header, body[:])
-	return key, tag(sum[:tagSize])
+	return l.tagger.mac(labelKey, e.Key), l.tagger.mac(labelContent, fixed[:], e.Stream, e.Header, body[:])
 }

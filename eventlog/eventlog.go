@@ -15,18 +15,21 @@ type eventLog struct {
 	opts        Options
 	dir         string // empty for the memory engine
 	pub         ed25519.PublicKey
-	tagsKey     [32]byte
+	tagger      *tagger
 	eng         engine
 	heads       headStore
 	projections []Projection
 	byID        [128]Projection
 
-	reclaiming sync.Mutex // held by the one Reclaim that runs; others are turned away
+	maintenance chan struct{} // holds a token while a Reclaim, Prune or Rebuild runs
 
 	queue   chan *request // to the writer
 	commits chan *batch   // writer to committer
 	idle    chan error    // committer to writer: the batch is durable, or why not
 
+	known   atomic.Pointer[filter] // keys stored before recent began
+	recent  filter                 // keys used since; the writer's
+	relearn chan struct{}          // has a token when known should be read again
 	state   atomic.Pointer[State]
 	newest  atomic.Pointer[Head]
 	counts  atomic.Pointer[counters]
@@ -54,6 +57,10 @@ type request struct {
 	appended []placed
 	err      error
 	panicked any
+
+	// Space for the most frequent request, an append of one event.
+	event [1]prepared
+	place [1]placed
 }
 
 // placed is where an event of a request ended up.
@@ -71,8 +78,9 @@ func (r *request) finish(err error) {
 func newEventLog(o Options, dir string, eng engine, heads headStore) *eventLog {
 	l := &eventLog{
 		opts: o, dir: dir, eng: eng, heads: heads, projections: o.Projections,
-		pub: o.Signer.Public().(ed25519.PublicKey), tagsKey: tagsKey(o.Signer),
+		pub: o.Signer.Public().(ed25519.PublicKey), tagger: newTagger(tagsKey(o.Signer)),
 		queue: make(chan *request, queueLength), commits: make(chan *batch, 1), idle: make(chan error, 1),
+		relearn: make(chan struct{}, 1), maintenance: make(chan struct{}, 1),
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	for _, p := range o.Projections {
@@ -80,6 +88,7 @@ func newEventLog(o Options, dir string, eng engine, heads headStore) *eventLog {
 	}
 	l.state.Store(&State{})
 	l.newest.Store(&Head{})
+	l.known.Store(new(filter))
 	l.counts.Store(&counters{})
 	return l
 }
@@ -95,7 +104,10 @@ func (l *eventLog) Append(ctx context.Context, events ...Event) ([]Appended, err
 	if len(events) > MaxEvents {
 		return nil, fmt.Errorf("%w: %d events at once", ErrTooLarge, len(events))
 	}
-	r := &request{ctx: ctx, events: make([]prepared, len(events)), done: make(chan struct{})}
+	r := &request{ctx: ctx, done: make(chan struct{})}
+	if r.events = r.event[:]; len(events) != 1 {
+		r.events = make([]prepared, len(events))
+	}
 	for i := range events {
 		var err error
 		if r.events[i], err = l.prepare(&events[i]); err != nil {
@@ -114,6 +126,36 @@ func (l *eventLog) Decide(ctx context.Context, d Decision) ([]Appended, error) {
 func (l *eventLog) exclusively(ctx context.Context, fn func() error) error {
 	_, err := l.submit(&request{ctx: ctx, alone: fn, done: make(chan struct{})})
 	return err
+}
+
+// maintain waits until no other Reclaim, Prune or Rebuild runs; maintained lets the
+// next one begin.
+func (l *eventLog) maintain(ctx context.Context) error {
+	select {
+	case l.maintenance <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.closing:
+		return ErrClosed
+	}
+}
+
+func (l *eventLog) maintained() { <-l.maintenance }
+
+// openContext has ended when the log closes as well.
+type openContext struct {
+	context.Context
+	closing <-chan struct{}
+}
+
+func (c openContext) Err() error {
+	select {
+	case <-c.closing:
+		return ErrClosed
+	default:
+		return c.Context.Err()
+	}
 }
 
 // submit queues the request and waits for its answer.

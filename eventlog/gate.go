@@ -8,24 +8,41 @@ import (
 // gate lets any number of readers in, or shuts them out for the moment in which the
 // store is closed and opened. Readers may nest: shutting the gate first waits for a
 // moment without readers, then keeps new ones out for no longer than its patience.
+// Once closed it turns newcomers away, and those who nest.
 type gate struct {
 	mu      sync.Mutex // guards the fields; never held while waiting
 	readers int
+	closed  bool
 	shutted chan struct{} // not nil while shut; closed when the gate opens
 	waiting chan struct{} // closed when the last reader leaves
 }
 
-func (g *gate) enter() {
+// enter returns false once the gate is closed.
+func (g *gate) enter() bool {
 	for {
 		g.mu.Lock()
 		shut := g.shutted
-		if shut == nil {
-			g.readers++
+		if g.closed || shut == nil {
+			entered := !g.closed
+			if entered {
+				g.readers++
+			}
 			g.mu.Unlock()
-			return
+			return entered
 		}
 		g.mu.Unlock()
 		<-shut
+	}
+}
+
+// close returns once nobody is inside, for ever.
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.open() // those who wait outside may go
+	for left := g.tryShut(false); left != nil; left = g.tryShut(false) {
+		<-left
 	}
 }
 
@@ -39,18 +56,14 @@ func (g *gate) leave() {
 	}
 }
 
-// shut returns true once the gate is shut and nobody is inside. 0 is endless
-// patience.
+// shut returns true once the gate is shut and nobody is inside.
 func (g *gate) shut(patience time.Duration) bool {
-	var timeout <-chan time.Time
 	for keepOut := range 2 {
-		if patience > 0 {
-			timer := time.NewTimer(patience)
-			defer timer.Stop()
-			timeout = timer.C
-		}
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		timeout := timer.C
 		for {
-			left := g.tryShut(keepOut == 1 || patience == 0)
+			left := g.tryShut(keepOut == 1)
 			if left == nil {
 				return true
 			}

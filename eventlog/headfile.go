@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 
+	"communicator/wire"
+
 	"golang.org/x/crypto/cryptobyte"
 )
 
@@ -17,11 +19,11 @@ import (
 //
 //	offset 0 and 4096:
 //	magic "commhead"          8
-//	layout                    u8     1
+//	layout                    u8     2
 //	clean                     u8     1: the log was closed in order after this
 //	generation                u64    the higher valid one counts
 //	head                      log id 32 ‖ u64 n ‖ root 32 ‖ u64 first ‖ u32 count ‖ previous 32 ‖ signature 64
-//	manifest                  u64 length ‖ H(all of it) 32 ‖ H(its first 1024 bytes) 32
+//	manifest                  u64 length ‖ H(all of it) 32 ‖ its first 16 bytes
 //	checksum                  32     H(all before)
 //
 // The manifest is Badger's list of its tables. Badger takes a manifest that was cut
@@ -30,27 +32,35 @@ import (
 const (
 	headName   = "head"
 	headMagic  = "commhead"
-	headLayout = 1
+	headLayout = 2
 	slotOffset = 4096
-	slotSize   = 8 + 1 + 1 + 8 + (32 + 8 + 32 + 8 + 4 + 32 + 64) + (8 + 32 + 32) + 32
-	prefixSize = 1024
+	slotSize   = 8 + 1 + 1 + 8 + (32 + 8 + 32 + 8 + 4 + 32 + 64) + (8 + 32 + prefixSize) + 32
+
+	// prefixSize takes in Badger's magic, and the length and checksum of the first
+	// record, in which a manifest that is written anew names its tables.
+	prefixSize = 16
 )
 
 // manifestMark is what a manifest was when a head was written.
 type manifestMark struct {
-	length      uint64
-	all, prefix [32]byte
+	length uint64
+	all    [32]byte
+	prefix [prefixSize]byte
 }
 
 // headFile is the head store of a log on disk.
 type headFile struct {
 	f    *os.File
 	pub  ed25519.PublicKey
-	mark func() manifestMark
+	path string // of the manifest; set once the store is open
+
+	// syncing is held by the one who looks at the manifest.
+	syncing sync.Mutex
 
 	mu         sync.Mutex // guards the fields below; held across one small pwrite
 	generation uint64
 	newest     *slot
+	manifest   manifestMark // as it is on disk
 	damaged    error
 	dirty      bool
 }
@@ -67,16 +77,20 @@ func openHeadFile(path string, pub ed25519.PublicKey) (*headFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: head file: %w", err)
 	}
-	h := &headFile{f: f, pub: pub, mark: func() manifestMark { return manifestMark{} }}
+	h := &headFile{f: f, pub: pub}
 	info, err := f.Stat()
 	if err == nil && info.Size() > 0 {
-		h.load()
+		err = h.load()
 	}
-	return h, err
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return h, nil
 }
 
-// load takes the newest valid slot.
-func (h *headFile) load() {
+// load takes the newest valid slot. Slots of another layout alone are an error.
+func (h *headFile) load() error {
+	other := 0
 	var buf [slotSize]byte
 	for _, offset := range []int64{0, slotOffset} {
 		if _, err := h.f.ReadAt(buf[:], offset); err != nil && !errors.Is(err, io.EOF) {
@@ -86,11 +100,18 @@ func (h *headFile) load() {
 		if s := parseSlot(buf[:]); s != nil && s.head.Verify(h.pub) && (h.newest == nil || s.generation > h.newest.generation) {
 			h.newest = s
 			h.generation = s.generation
+		} else if s == nil && string(buf[:len(headMagic)]) == headMagic && buf[len(headMagic)] != headLayout {
+			other = int(buf[len(headMagic)])
 		}
+	}
+	if h.newest == nil && other != 0 {
+		return fmt.Errorf("eventlog: the log in this folder has layout %d, and this program reads layout %d: "+
+			"use the version of the program that wrote it: %w", other, headLayout, wire.ErrVersion)
 	}
 	if h.newest == nil && h.damaged == nil {
 		h.damaged = &DamageError{Part: "head", Reason: "no slot of the head file is readable and signed by this node"}
 	}
+	return nil
 }
 
 func (s *slot) encode() []byte {
@@ -156,7 +177,7 @@ func (h *headFile) read() (*Head, error) {
 func (h *headFile) write(head *Head) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.put(slot{head: *head, manifest: h.mark()})
+	return h.put(slot{head: *head, manifest: h.manifest})
 }
 
 // put writes the slot after the one written last.
@@ -187,9 +208,12 @@ func (h *headFile) sync() error {
 func (h *headFile) close(clean bool) error {
 	var err error
 	if clean && h.newest != nil {
+		err = h.look()
+	}
+	if err == nil && clean && h.newest != nil {
 		h.mu.Lock()
 		s := *h.newest
-		s.clean, s.manifest = true, h.mark()
+		s.clean, s.manifest = true, h.manifest
 		err = h.put(s)
 		h.mu.Unlock()
 		if err == nil {
@@ -199,25 +223,43 @@ func (h *headFile) close(clean bool) error {
 	return errors.Join(err, h.f.Close())
 }
 
-// markManifest describes the manifest at path, reading it again only after it has
-// changed.
-func markManifest(path string) func() manifestMark {
-	var last manifestMark
-	return func() manifestMark {
-		info, err := os.Stat(path)
-		if err != nil || uint64(info.Size()) == last.length {
-			return last
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return last
-		}
-		last = manifestMark{
-			length: uint64(len(data)), all: sha256.Sum256(data),
-			prefix: sha256.Sum256(data[:min(len(data), prefixSize)]),
-		}
-		return last
+// look describes the manifest for the heads to come, if it has changed. It is synced
+// first: Badger writes before it syncs, and a head must not name more than a power cut
+// leaves.
+func (h *headFile) look() error {
+	h.syncing.Lock()
+	defer h.syncing.Unlock()
+	if h.path == "" {
+		return nil
 	}
+	f, err := os.Open(h.path)
+	if err != nil {
+		return fmt.Errorf("eventlog: head file: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("eventlog: head file: %w", err)
+	}
+	h.mu.Lock()
+	same := uint64(info.Size()) == h.manifest.length
+	h.mu.Unlock()
+	if same {
+		return nil
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("eventlog: head file: %w", err)
+	}
+	data := make([]byte, info.Size()) // what came later may not be synced
+	if _, err := io.ReadFull(f, data); err != nil {
+		return fmt.Errorf("eventlog: head file: %w", err)
+	}
+	m := manifestMark{length: uint64(len(data)), all: sha256.Sum256(data)}
+	copy(m.prefix[:], data)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.manifest = m
+	return nil
 }
 
 // checkManifest says whether the manifest at path can be the one that was marked,
@@ -233,7 +275,8 @@ func checkManifest(path string, mark manifestMark) error {
 	if uint64(len(data)) >= mark.length && sha256.Sum256(data[:mark.length]) == mark.all {
 		return nil
 	}
-	if n := min(int(mark.length), prefixSize); len(data) >= n && sha256.Sum256(data[:n]) != mark.prefix {
+	var prefix [prefixSize]byte
+	if n := copy(prefix[:], data); n == min(int(mark.length), prefixSize) && prefix != mark.prefix {
 		return nil
 	}
 	return &DamageError{Part: "store", Reason: "its list of tables was cut short"}

@@ -39,6 +39,16 @@ const (
 // start verify only what follows it.
 const checkpointEvery = 1 << 16
 
+// Maintenance beside the writer changes so much at a time that an append waits for
+// a few milliseconds.
+const (
+	besideRows  = 1000
+	besideBytes = 1 << 20
+)
+
+// eventsAtFirst is for how many events a batch has space from the start.
+const eventsAtFirst = 16
+
 // snapshotChunk is the size of a snapshot's chunks, in bytes.
 const snapshotChunk = 64 << 10
 
@@ -61,4 +71,12 @@ const (
 	defaultHeadEvery      = time.Second
 	defaultScrubEvery     = time.Second
 	scrubRecords          = 256 // records verified at each step of the scrub
+)
+
+// commitSpace is what a commit needs to find free: the store's memtables, a table made
+// from one, and what the batches before it still have to write. Commits that do not find
+// it wait and look again.
+const (
+	commitSpace = 48 << 20
+	spaceEvery  = 100 * time.Millisecond
 )

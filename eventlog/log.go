@@ -123,6 +123,11 @@ type Log interface {
 	// a [*DamageError] when it does not match.
 	Body(seq uint64) ([]byte, error)
 
+	// Bodies reads many bodies at one moment, in the order of seqs, which is cheapest
+	// if it rises. fn gets each as [Log.Body] would return it, until it returns
+	// false; the slice is valid until fn returns. Like View it should be short.
+	Bodies(seqs []uint64, fn func(seq uint64, body []byte, err error) bool) error
+
 	// Records yields the headers from seq on that have not been pruned.
 	Records(from uint64) iter.Seq2[Record, error]
 
@@ -133,14 +138,16 @@ type Log interface {
 	Head() Head
 
 	// Prune writes a signed checkpoint with a snapshot of every projection, then
-	// drops the headers older than horizon, and the keys of their events.
+	// drops the headers older than horizon, and the keys of their events. Appends go
+	// on meanwhile.
 	Prune(ctx context.Context, horizon time.Time) error
 
-	// Reclaim makes erased bodies vanish from the files as well. It blocks
-	// appends while it closes and opens the store (tens of milliseconds).
+	// Reclaim makes erased bodies vanish from the files as well. Appends go on
+	// meanwhile, except that it closes and opens the store (tens of milliseconds).
 	Reclaim(ctx context.Context) error
 
-	// Rebuild drops every projection's rows and replays snapshot and tail.
+	// Rebuild drops every projection's rows and replays snapshot and tail. It is a
+	// repair: nothing is appended or decided until it is done.
 	Rebuild(ctx context.Context) error
 
 	// Verify reads everything: the chain, the heads, every stored body.
@@ -149,7 +156,9 @@ type Log interface {
 	// Stat returns sizes and counts, cheaply.
 	Stat() (Stat, error)
 
-	// Backup writes a consistent copy of headers, rows and stored bodies.
+	// Backup writes a consistent copy of headers, rows and stored bodies. It makes the
+	// copy beside the log first, so that a slow w holds up nothing: without the space
+	// for that it fails with [ErrStorageFull].
 	Backup(ctx context.Context, w io.Writer) error
 
 	// State says whether the log accepts appends, and if not why.

@@ -60,12 +60,20 @@ func (e memoryEngine) reopen() error                 { return nil }
 func (e memoryEngine) check(context.Context) error   { return nil }
 func (e memoryEngine) size() int64                   { return e.m.bytes.Load() }
 func (e memoryEngine) close() error                  { return nil }
+func (e memoryEngine) abandon()                      {}
 
 type memorySnapshot struct{ root *treap }
 
 func (s memorySnapshot) get(key []byte) ([]byte, error) {
 	value, _ := s.root.get(string(key))
 	return value, nil
+}
+
+func (s memorySnapshot) value(key []byte) (value, error) {
+	if v, known := s.root.get(string(key)); known {
+		return held(v), nil
+	}
+	return nil, nil
 }
 
 func (s memorySnapshot) length(key []byte) (int, error) {
@@ -103,4 +111,5 @@ func (h memoryHead) write(head *Head) error {
 	return nil
 }
 func (h memoryHead) sync() error      { return nil }
+func (h memoryHead) look() error      { return nil }
 func (h memoryHead) close(bool) error { return nil }

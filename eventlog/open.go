@@ -55,7 +55,7 @@ func (l *eventLog) openStore(store string, heads *headFile) error {
 	if heads.newest != nil {
 		mark = heads.newest.manifest
 	}
-	logger := &badgerLogger{log: l.opts.Logger, onStop: func(err error) { l.fail(err) }}
+	logger := newBadgerLogger(l.opts.Logger, func(err error) { l.fail(err) })
 	opts := badgerOptions(store, logger)
 	tables := checkTables(store, heads.wasClean())
 	if blocks := (*tableDamage)(nil); tables != nil && !errors.As(tables, &blocks) {
@@ -82,8 +82,8 @@ func (l *eventLog) openStore(store string, heads *headFile) error {
 		return &DamageError{Part: "store", Reason: "it does not open", Err: err}
 	}
 	l.eng = eng
-	heads.mark = markManifest(manifest)
-	return nil
+	heads.path = manifest
+	return heads.look()
 }
 
 // allocated is the space that a file takes.

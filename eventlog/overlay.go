@@ -38,6 +38,14 @@ func (o overlay) set(id byte, key string, value []byte) {
 	t.rows[key] = value
 }
 
+// clear forgets the rows and keeps the space for others.
+func (o overlay) clear() {
+	for _, t := range o {
+		clear(t.rows)
+		t.sorted, t.fresh = nil, nil
+	}
+}
+
 // from returns the table's keys with the prefix, from start on, in order.
 func (t *overlayTable) from(prefix, start string) []string {
 	if len(t.fresh) > 0 {

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,19 +16,41 @@ import (
 
 var parseKey = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{5}, 32))
 
-func sampleBatch(t testing.TB) []byte {
-	t.Helper()
-	b := batchRow{head: Head{Number: 3, First: 7, Count: 2}, counts: counters{1, 2, 3}, tags: make([]tag, 2)}
-	b.tags[1][0] = 9
-	for i := range 2 {
-		r := Record{Seq: uint64(7 + i), Time: time.Unix(600, 0), Stream: []byte("s")}
-		encoded, err := logproof.AppendRecord(nil, &r)
+// stagedEvents are some as a batch has them.
+func stagedEvents(head *Head) []stagedEvent {
+	at := time.Unix(600, 0).UTC()
+	bodied := prepared{kind: 3, version: 1, stream: []byte("s"), header: []byte("head"), bodyLen: 300, bodyHash: [32]byte{4}}
+	keyed := prepared{kind: 4, stream: []byte("other"), key: tag{9}}
+	all := []stagedEvent{{prepared: bodied, at: at}, {prepared: keyed, at: at.Add(time.Minute)}, {prepared: bodied, at: at.Add(time.Hour)}}
+	for i := range all {
+		all[i].seq = head.First + uint64(i)
+	}
+	return all
+}
+
+func sampleBatch(testing.TB) []byte {
+	head := Head{Number: 3, First: 7, Count: 3}
+	return encodeBatch(&head, &counters{1, 2, 3}, stagedEvents(&head), &[32]byte{8})
+}
+
+func TestBatchRowsGiveTheHeadersBack(t *testing.T) {
+	b, err := parseBatch(sampleBatch(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prev := [32]byte{8}
+	for i, e := range stagedEvents(&b.head) {
+		want := Record{Seq: e.seq, Time: e.at, Kind: e.kind, Version: e.version, Stream: e.stream, Header: e.header,
+			BodyLen: e.bodyLen, BodyHash: e.bodyHash, Prev: prev}
+		encoded, err := logproof.AppendRecord(nil, &want)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.records = append(b.records, encoded)
+		if !bytes.Equal(b.encoded[i], encoded) || b.tags[i] != e.key {
+			t.Errorf("header %d is %+v", i, b.records[i])
+		}
+		prev = logproof.HashRecord(encoded)
 	}
-	return b.encode()
 }
 
 func FuzzParseBatch(f *testing.F) {
@@ -35,14 +60,17 @@ func FuzzParseBatch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !bytes.Equal(b.encode(), value) {
-			t.Fatal("parses and encodes to other bytes")
-		}
-		for i, want := range b.records {
-			got, err := recordIn(value, b.head.First+uint64(i))
-			if b.head.First+uint64(i) >= b.head.First && (err != nil || !bytes.Equal(got, want)) {
-				t.Fatalf("header %d is read otherwise alone: %v", i, err)
+		events := make([]stagedEvent, len(b.records))
+		for i, r := range b.records {
+			events[i] = stagedEvent{seq: r.Seq, at: r.Time, prepared: prepared{kind: r.Kind, version: r.Version,
+				stream: r.Stream, header: r.Header, bodyLen: r.BodyLen, bodyHash: r.BodyHash, key: b.tags[i]}}
+			alone, err := bodyOf(held(value), b.head.First, r.Seq)
+			if r.Seq >= b.head.First && (err != nil || alone.BodyLen != r.BodyLen || alone.BodyHash != r.BodyHash) {
+				t.Fatalf("the body of %d is read otherwise alone: %v", r.Seq, err)
 			}
+		}
+		if !bytes.Equal(encodeBatch(&b.head, &b.counts, events, &b.prev), value) {
+			t.Fatal("parses and encodes to other bytes")
 		}
 	})
 }
@@ -251,7 +279,7 @@ func TestGateWaitsForReadersAndNotForEver(t *testing.T) {
 	g.enter() // it opened again, and readers nest
 	g.leave()
 	done := make(chan bool)
-	go func() { done <- g.shut(0) }()
+	go func() { done <- g.shut(time.Minute) }()
 	g.leave()
 	if !<-done {
 		t.Fatal("did not shut")
@@ -263,4 +291,40 @@ func TestGateWaitsForReadersAndNotForEver(t *testing.T) {
 	}()
 	g.open()
 	<-entered
+}
+
+// TestManifestRewrittenIsNotCut: Badger writes its list of tables anew once much of it
+// is history, and the new one may be short.
+func TestManifestRewrittenIsNotCut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), manifestName)
+	write := func(data string) {
+		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := &headFile{}
+	h.path = path
+	old := "Bdgr\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00" + strings.Repeat("history ", 300)
+	write(old)
+	if err := h.look(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		data string
+		cut  bool
+	}{
+		"as it was":           {old, false},
+		"longer":              {old + "more", false},
+		"written anew, short": {"Bdgr\x00\x00\x00\x08\x00\x00\x00\x20\x12\x34\x56\x78 new", false},
+		"cut":                 {old[:len(old)-1], true},
+		"cut to its start":    {old[:16], true},
+		"cut in its start":    {old[:9], true},
+		"empty":               {"", true},
+		"changed":             {strings.Replace(old, "history", "mystery", 1), true},
+	} {
+		write(c.data)
+		if err := checkManifest(path, h.manifest); (err != nil) != c.cut {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"iter"
@@ -40,55 +41,23 @@ func (l *eventLog) View(fn func(Tables) error) error {
 
 func (l *eventLog) Body(seq uint64) (body []byte, err error) {
 	err = l.view(func(snap snapshot) error {
-		body, err = l.bodyIn(snap, seq)
+		body, err = l.bodyIn(&headers{snap: snap}, seq)
+		body = bytes.Clone(body) // the memory engine's own
 		return err
 	})
 	return body, err
 }
 
-// bodyIn reads a body and checks it against its header.
-func (l *eventLog) bodyIn(snap snapshot, seq uint64) ([]byte, error) {
-	value, err := snap.get(seqKey(keyBody, seq))
-	switch {
-	case err != nil:
-		return nil, damagedBody(seq, "the store cannot read it", err)
-	case value == nil:
-		return nil, l.noBody(snap, seq)
-	case len(value) == 1 && value[0] == bodyErased:
-		return nil, ErrErased
-	case len(value) <= bodyOffset || value[0] != bodyStored:
-		return nil, damagedBody(seq, "a row that does not parse", nil)
-	}
-	batch, err := snap.get(seqKey(keyBatch, binary.BigEndian.Uint64(value[1:])))
-	if err != nil || batch == nil {
-		return nil, damagedBody(seq, "its header cannot be read", err)
-	}
-	encoded, err := recordIn(batch, seq)
-	if err != nil {
-		return nil, damagedBody(seq, "its header cannot be read", err)
-	}
-	r, err := logproof.ParseRecord(encoded)
-	if err != nil {
-		return nil, damagedBody(seq, "its header does not parse", err)
-	}
-	body := value[bodyOffset:]
-	if r.Seq != seq || !r.MatchesBody((*[logproof.SaltSize]byte)(value[9:bodyOffset]), body) {
-		return nil, damagedBody(seq, "it does not match its header", nil)
-	}
-	return append([]byte(nil), body...), nil
-}
-
 // noBody says why an event has no body row.
 func (l *eventLog) noBody(snap snapshot, seq uint64) error {
-	_, encoded, err := l.locate(snap, seq)
+	b, err := l.locate(snap, seq)
 	if err != nil {
 		return err
 	}
-	r, err := logproof.ParseRecord(encoded)
-	if err == nil && r.BodyLen == 0 {
+	if b.records[seq-b.head.First].BodyLen == 0 {
 		return ErrNoRecord
 	}
-	return damagedBody(seq, "neither stored nor marked as erased", err)
+	return damagedBody(seq, "neither stored nor marked as erased", nil)
 }
 
 // damagedBody names one body.
@@ -96,26 +65,32 @@ func damagedBody(seq uint64, reason string, err error) error {
 	return &DamageError{First: seq, Last: seq, Part: "body", Reason: reason, Err: err}
 }
 
-// locate finds the batch row that holds an event, and its header.
-func (l *eventLog) locate(snap snapshot, seq uint64) (batch, encoded []byte, err error) {
+// locate reads the batch that holds an event.
+func (l *eventLog) locate(snap snapshot, seq uint64) (*batchRow, error) {
 	if seq < l.begins.Load() || seq == 0 {
-		return nil, nil, ErrNoRecord
+		return nil, ErrNoRecord
 	}
-	_, batch, err = snap.last([]byte{keyBatch}, seqKey(keyBatch, seq))
+	damaged := func(reason string, err error) error {
+		return &DamageError{First: seq, Last: seq, Part: "header", Reason: reason, Err: err}
+	}
+	_, value, err := snap.last([]byte{keyBatch}, seqKey(keyBatch, seq))
 	if err != nil {
-		return nil, nil, &DamageError{First: seq, Last: seq, Part: "header", Reason: "the store cannot be read", Err: err}
+		return nil, damaged("the store cannot be read", err)
 	}
-	if batch == nil {
-		return nil, nil, ErrNoRecord
+	if value == nil {
+		return nil, ErrNoRecord
 	}
-	encoded, err = recordIn(batch, seq)
+	b, err := parseBatch(value)
 	if err != nil {
+		return nil, damaged("a batch row that does not parse", err)
+	}
+	if seq > b.head.Last() || seq < b.head.First {
 		if seq > l.newest.Load().Last() {
-			return nil, nil, ErrNoRecord
+			return nil, ErrNoRecord
 		}
-		return nil, nil, &DamageError{First: seq, Last: seq, Part: "header", Reason: "its batch does not hold it", Err: err}
+		return nil, damaged("its batch does not hold it", nil)
 	}
-	return batch, encoded, nil
+	return b, nil
 }
 
 // Records reads a batch at a time and holds nothing open while it yields.
@@ -147,45 +122,26 @@ func (l *eventLog) recordsOfBatch(seq uint64) (records []Record, err error) {
 		return nil, nil
 	}
 	err = l.view(func(snap snapshot) error {
-		value, _, err := l.locate(snap, seq)
-		if err != nil {
-			return err
+		b, err := l.locate(snap, seq)
+		if err == nil {
+			records = b.records[seq-b.head.First:]
 		}
-		b, err := parseBatch(append([]byte(nil), value...))
-		if err != nil {
-			return &DamageError{First: seq, Last: seq, Part: "header", Reason: "a batch row that does not parse", Err: err}
-		}
-		for _, encoded := range b.records[seq-b.head.First:] {
-			r, err := logproof.ParseRecord(encoded)
-			if err != nil {
-				return &DamageError{First: seq, Last: seq, Part: "header", Reason: "it does not parse", Err: err}
-			}
-			records = append(records, r)
-		}
-		return nil
+		return err
 	})
 	return records, err
 }
 
 func (l *eventLog) Prove(seq uint64) (p *Proof, err error) {
 	err = l.view(func(snap snapshot) error {
-		value, _, err := l.locate(snap, seq)
+		b, err := l.locate(snap, seq)
 		if err != nil {
 			return err
-		}
-		b, err := parseBatch(value)
-		if err != nil {
-			return &DamageError{First: seq, Last: seq, Part: "header", Reason: "a batch row that does not parse", Err: err}
-		}
-		leaves := make([][32]byte, len(b.records))
-		for i, encoded := range b.records {
-			leaves[i] = logproof.HashRecord(encoded)
 		}
 		i := int(seq - b.head.First)
 		p = &Proof{
 			LogID: b.head.LogID, Number: b.head.Number, First: b.head.First, Count: b.head.Count,
-			Prev: b.head.Prev, Signature: b.head.Signature, Path: logproof.NewTree(leaves).Path(i),
-			Record: append([]byte(nil), b.records[i]...),
+			Prev: b.head.Prev, Signature: b.head.Signature, Path: logproof.NewTree(b.leaves).Path(i),
+			Record: b.encoded[i],
 		}
 		body, err := snap.get(seqKey(keyBody, seq))
 		if err == nil && len(body) > bodyOffset {

@@ -12,10 +12,10 @@ func (l *eventLog) Reclaim(ctx context.Context) error {
 	if err := l.refusal(); err != nil {
 		return err
 	}
-	if !l.reclaiming.TryLock() {
-		return errBusy
+	if err := l.maintain(ctx); err != nil {
+		return err
 	}
-	defer l.reclaiming.Unlock()
+	defer l.maintained()
 	reopen := func() error {
 		if err := l.eng.reopen(); errors.Is(err, errBusy) {
 			return err // nothing was closed: a reader takes long, and it can be tried again
@@ -27,13 +27,28 @@ func (l *eventLog) Reclaim(ctx context.Context) error {
 		if err := l.eng.commit([]row{{metaTick, []byte{}}}); err != nil {
 			return l.fail(err)
 		}
+		if err := l.noteStore(); err != nil {
+			return l.fail(err)
+		}
 		return nil
 	}
-	if err := l.exclusively(ctx, reopen); err != nil {
+	if err := l.exclusively(context.WithoutCancel(ctx), reopen); err != nil {
 		return err
 	}
 	if err := l.eng.compact(ctx); err != nil {
 		return err
 	}
-	return l.exclusively(ctx, reopen)
+	return l.exclusively(context.WithoutCancel(ctx), reopen)
+}
+
+// noteStore has the head file describe the store as it is now: tables were written
+// and dropped.
+func (l *eventLog) noteStore() error {
+	if err := l.heads.look(); err != nil {
+		return err
+	}
+	if err := l.heads.write(l.newest.Load()); err != nil {
+		return err
+	}
+	return l.heads.sync()
 }

@@ -44,6 +44,10 @@ func (l *eventLog) Rebuild(ctx context.Context) error {
 	if err := l.refusal(); err != nil {
 		return err
 	}
+	if err := l.maintain(ctx); err != nil {
+		return err
+	}
+	defer l.maintained()
 	return l.exclusively(ctx, func() error { return l.rebuild(ctx) })
 }
 
@@ -131,11 +135,12 @@ func (l *eventLog) replayBatch(c *bulk, from uint64) (uint64, error) {
 
 func (l *eventLog) replayOne(c *bulk, r Record) error {
 	return l.view(func(snap snapshot) error {
-		body, err := l.bodyIn(snap, r.Seq)
+		body, err := l.bodyIn(&headers{snap: snap}, r.Seq)
 		if err != nil && !errors.Is(err, ErrErased) && !errors.Is(err, ErrNoRecord) {
 			return err
 		}
-		s := &stage{tables: overlay{}, erase: map[uint64]struct{}{}, last: r.Seq}
+		s := newStage()
+		s.last = r.Seq
 		at := &layers{over: []overlay{s.tables, c.tables()}, snap: snap}
 		if err := l.apply(at, s, r, body); err != nil {
 			return err
@@ -147,10 +152,11 @@ func (l *eventLog) replayOne(c *bulk, r Record) error {
 
 // bulk gathers rows of maintenance into commits of the store's size.
 type bulk struct {
-	l    *eventLog
-	rows []row
-	over overlay
-	size stage // counts only
+	l      *eventLog
+	beside bool // the writer runs, and waits for one commit at a time
+	rows   []row
+	over   overlay
+	size   stage // counts only
 }
 
 func (c *bulk) tables() overlay {
@@ -165,6 +171,9 @@ func (c *bulk) change(r row) error {
 	c.rows = append(c.rows, r)
 	c.size.grow(len(r.key), len(r.value))
 	if c.size.rows >= batchRows/2 || c.size.inline >= batchInline/2 || c.size.bytes >= batchBytes/2 {
+		return c.flush()
+	}
+	if c.beside && (c.size.rows >= besideRows || c.size.bytes >= besideBytes) {
 		return c.flush()
 	}
 	return nil
@@ -195,9 +204,18 @@ func (c *bulk) flush() error {
 	if len(c.rows) == 0 {
 		return nil
 	}
-	if err := c.l.eng.commit(c.rows); err != nil {
-		return c.l.fail(err)
+	write := func() error {
+		if err := c.l.eng.commit(c.rows); err != nil {
+			return c.l.fail(err)
+		}
+		return nil
 	}
-	*c = bulk{l: c.l}
-	return nil
+	var err error
+	if c.beside {
+		err = c.l.exclusively(context.Background(), write)
+	} else {
+		err = write()
+	}
+	*c = bulk{l: c.l, beside: c.beside}
+	return err
 }

@@ -42,7 +42,7 @@ func restore(ctx context.Context, dir string, r io.Reader, o Options) error {
 		return fmt.Errorf("eventlog: restore: %w", err)
 	}
 	l := newEventLog(o, dir, nil, nil)
-	logger := &badgerLogger{log: o.Logger, onStop: func(error) {}}
+	logger := newBadgerLogger(o.Logger, func(error) {})
 	eng, err := openBadger(badgerOptions(store, logger), logger)
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func restore(ctx context.Context, dir string, r io.Reader, o Options) error {
 	if err != nil {
 		return err
 	}
-	heads.mark = markManifest(filepath.Join(store, manifestName))
+	heads.path = filepath.Join(store, manifestName)
 	return errors.Join(heads.write(head), heads.close(true))
 }
 

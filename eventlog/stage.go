@@ -10,7 +10,13 @@ import (
 // stage runs a request against the state after everything queued before it. An
 // error leaves no trace, except that a projection's error stops the log.
 func (w *writer) stage(r *request) (*stage, error) {
-	s := &stage{tables: overlay{}, erase: map[uint64]struct{}{}, last: w.nextSeq - 1, end: w.lastTime}
+	s := w.scratch
+	s.reset(w.nextSeq-1, w.lastTime)
+	s.at.snap = w.snap
+	s.at.over = append(s.at.over, s.tables)
+	for b := range w.uncommitted() {
+		s.at.over = append(s.at.over, b.tables)
+	}
 	events := r.events
 	if r.decide != nil {
 		var err error
@@ -20,7 +26,10 @@ func (w *writer) stage(r *request) (*stage, error) {
 	}
 	at := grain(w.l.opts.Now(), w.lastTime)
 	tip := w.lastHash
-	r.appended = make([]placed, 0, len(events))
+	r.appended = r.place[:0]
+	if len(events) > len(r.place) {
+		r.appended = make([]placed, 0, len(events))
+	}
 	for i := range events {
 		p := &events[i]
 		known, err := w.lookup(s, p)
@@ -60,7 +69,7 @@ func (w *writer) decide(r *request, s *stage) (events []prepared, err error) {
 	if now.Before(w.lastTime) {
 		now = w.lastTime
 	}
-	made, err := r.decide(now, queuedTables{w.l, w.layers(s)})
+	made, err := r.decide(now, queuedTables{w.l, &s.at})
 	if err != nil {
 		return nil, err
 	}
@@ -76,15 +85,6 @@ func (w *writer) decide(r *request, s *stage) (events []prepared, err error) {
 	return events, nil
 }
 
-func (w *writer) layers(s *stage) *layers {
-	over := make([]overlay, 0, 3)
-	over = append(over, s.tables, w.pending.tables)
-	if w.inflight != nil {
-		over = append(over, w.inflight.tables)
-	}
-	return &layers{over: over, snap: w.snap}
-}
-
 // lookup finds the earlier append with the event's key. seq is 0 if there is none.
 func (w *writer) lookup(s *stage, p *prepared) (once, error) {
 	if p.key == (tag{}) {
@@ -95,13 +95,13 @@ func (w *writer) lookup(s *stage, p *prepared) (once, error) {
 			return once{seq: e.seq, content: e.content}, nil
 		}
 	}
-	if o, ok := w.pending.once[p.key]; ok {
-		return o, nil
-	}
-	if w.inflight != nil {
-		if o, ok := w.inflight.once[p.key]; ok {
+	for b := range w.uncommitted() {
+		if o, ok := b.once[p.key]; ok {
 			return o, nil
 		}
+	}
+	if w.l.unknown(p.key) {
+		return once{}, nil
 	}
 	value, err := w.snap.get(onceKey(p.key))
 	if err != nil || value == nil {
@@ -112,10 +112,10 @@ func (w *writer) lookup(s *stage, p *prepared) (once, error) {
 
 func (w *writer) duplicate(seq uint64) placed {
 	p := placed{seq: seq, duplicate: true}
-	if w.pending.event(seq) != nil {
-		p.batch = w.pending
-	} else if w.inflight.event(seq) != nil {
-		p.batch = w.inflight
+	for b := range w.uncommitted() {
+		if b.event(seq) != nil {
+			p.batch = b
+		}
 	}
 	return p
 }
@@ -130,17 +130,17 @@ func (w *writer) place(s *stage, p *prepared, at time.Time, tip *[32]byte) error
 	if err != nil {
 		return err
 	}
-	e := stagedEvent{prepared: *p, seq: rec.Seq, encoded: encoded, hash: logproof.HashRecord(encoded)}
+	e := stagedEvent{prepared: *p, seq: rec.Seq, at: at, encoded: encoded, hash: logproof.HashRecord(encoded)}
 	s.last, *tip, s.end = rec.Seq, e.hash, at
 	s.events = append(s.events, e)
-	s.bytes += len(encoded) + tagSize + 4
+	s.bytes += len(encoded) + tagSize
 	if p.bodyRow != nil {
 		s.grow(9, len(p.bodyRow))
 	}
 	if p.key != (tag{}) {
 		s.grow(1+tagSize, 8+tagSize)
 	}
-	return w.l.apply(w.layers(s), s, rec, p.body())
+	return w.l.apply(&s.at, s, rec, p.body())
 }
 
 // apply folds a record into every projection.
@@ -188,10 +188,7 @@ func (w *writer) tally(s *stage) error {
 
 // storedBody is the length of a body that is stored, in the queued state, or 0.
 func (w *writer) storedBody(seq uint64) (int, error) {
-	for _, b := range []*batch{w.pending, w.inflight} {
-		if b == nil {
-			continue
-		}
+	for b := range w.uncommitted() {
 		if _, gone := b.erase[seq]; gone {
 			return 0, nil
 		}

@@ -20,7 +20,7 @@ const replayVolume = 64 << 20
 // clean says that it was closed in order. Damage makes the log read-only; an error
 // is returned only where nothing can be read at all.
 func (l *eventLog) start(clean bool) error {
-	w := &writer{l: l, pending: newBatch(), nextSeq: 1}
+	w := &writer{l: l, pending: newBatch(), scratch: newStage(), nextSeq: 1}
 	if err := w.recover(clean); err != nil {
 		var damage *DamageError
 		if !errors.As(err, &damage) {
@@ -166,6 +166,9 @@ func (w *writer) follow(snap snapshot, clean bool) (*chain, error) {
 
 // beginning is where the kept headers start.
 func (l *eventLog) beginning(snap snapshot) (*chain, error) {
+	if len(l.eras) == 0 {
+		return nil, &DamageError{Part: "store", Reason: "the log's own row is gone"}
+	}
 	c := &chain{eras: l.eras}
 	info, err := l.snapshotInfo(snap)
 	if err != nil {

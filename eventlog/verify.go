@@ -3,8 +3,6 @@ package eventlog
 import (
 	"context"
 	"errors"
-
-	"communicator/wire/logproof"
 )
 
 // Verify reads everything that is stored and lists what is damaged; the error is
@@ -47,12 +45,13 @@ func (l *eventLog) Verify(ctx context.Context) (Report, error) {
 }
 
 func (l *eventLog) verifyBodies(snap snapshot, b *batchRow, report *Report) {
-	for i, encoded := range b.records {
-		r, err := logproof.ParseRecord(encoded)
-		if err != nil || r.BodyLen == 0 {
+	h := &headers{snap: snap}
+	for i := range b.records {
+		r := &b.records[i]
+		if r.BodyLen == 0 {
 			continue
 		}
-		switch _, err := l.bodyIn(snap, b.head.First+uint64(i)); {
+		switch _, err := l.bodyIn(h, r.Seq); {
 		case err == nil:
 			report.Bodies++
 			report.BodyBytes += uint64(r.BodyLen)

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"iter"
 	"runtime"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 type writer struct {
 	l    *eventLog
 	snap snapshot // the committed state, below inflight
+
+	scratch *stage // of the request at hand
+	spare   *batch // empty, in the space of one that has landed, or nil
 
 	pending  *batch // being filled
 	inflight *batch // at the committer, or nil
@@ -121,9 +125,17 @@ func (w *writer) accept(r *request, s *stage) {
 			a.batch = w.pending
 		}
 	}
+	for i := range s.events {
+		if e := &s.events[i]; e.key != (tag{}) {
+			w.l.recent.add(e.key)
+		}
+	}
 	w.pending.add(s)
 	w.pending.waiting = append(w.pending.waiting, r)
 	if n := len(s.events); n > 0 {
+		if len(w.pending.events) == n {
+			w.pending.before = w.lastHash
+		}
 		end := &s.events[n-1]
 		w.nextSeq = end.seq + 1
 		w.lastHash = end.hash
@@ -136,7 +148,7 @@ func (w *writer) accept(r *request, s *stage) {
 // dispatch seals the pending batch and hands it to the committer, which is idle.
 func (w *writer) dispatch() {
 	b := w.pending
-	w.pending = newBatch()
+	w.pending = w.fresh()
 	w.seal(b)
 	w.inflight = b
 	w.l.commits <- b
@@ -180,6 +192,15 @@ func (w *writer) checkpoint(b *batch) row {
 	return row{seqKey(keyCheckpoint, a.seq), sealAnchor(&a, w.l.opts.Signer)}
 }
 
+// uncommitted visits what the snapshot does not have, newest first.
+func (w *writer) uncommitted() iter.Seq[*batch] {
+	return func(yield func(*batch) bool) {
+		if yield(w.pending) && w.inflight != nil {
+			yield(w.inflight)
+		}
+	}
+}
+
 // await blocks until the committer is idle.
 func (w *writer) await() {
 	if w.inflight != nil {
@@ -196,13 +217,24 @@ func (w *writer) flush() {
 	}
 }
 
+// fresh is an empty batch.
+func (w *writer) fresh() *batch {
+	if b := w.spare; b != nil {
+		w.spare = nil
+		return b
+	}
+	return newBatch()
+}
+
 // landed takes note that the batch in flight is durable, or that it failed.
 func (w *writer) landed(err error) {
-	w.inflight = nil
 	if err == nil {
+		w.spare = w.inflight.heir()
+		w.inflight = nil
 		w.release()
 		err = w.acquire()
 	}
+	w.inflight = nil
 	if err != nil {
 		err = w.l.fail(err)
 		for _, r := range w.pending.waiting {

@@ -22,10 +22,11 @@ type person struct {
 	path   string // of the profile
 	client *client.Client
 
-	mu       sync.Mutex     // guards what follows
-	received map[string]int // by text: how often
-	met      bool           // both sides have a session
-	rotated  int            // how often our addresses were replaced
+	mu       sync.Mutex      // guards what follows
+	received map[string]int  // by text: how often
+	contacts map[string]bool // with whom there is a session
+	asked    client.Request  // the newest that waits for our consent
+	rotated  int             // how often our addresses were replaced
 	alarms   []string
 	changed  chan struct{} // closed and replaced when something came
 
@@ -33,20 +34,26 @@ type person struct {
 	done chan error // one value: how following ended
 }
 
-// passphrase of both profiles, which are removed at the end.
+// passphrase of all profiles, which are removed at the end.
 var passphrase = []byte("demonstration")
+
+// maxOpen is how many connections each person may have open: one for each relationship
+// and key package at each agent, so that none waits for its turn.
+const maxOpen = 64
 
 // newPerson makes a profile with the given agents.
 func newPerson(ctx context.Context, root, name string, agents ...*agentproc.Agent) (*person, error) {
 	path := filepath.Join(root, name+".db")
 	c, err := client.Create(ctx, path, passphrase, client.Options{
 		AckDelay: -1, // nobody watches here, and the demonstration should end
+		MaxOpen:  maxOpen,
 		Route:    route.Policy{SubmitPatience: 2 * time.Second, OutcomePatience: 2 * time.Second, TroubleFor: 5 * time.Second},
 	})
 	if err != nil {
 		return nil, err
 	}
-	p := &person{name: name, path: path, client: c, received: make(map[string]int), changed: make(chan struct{})}
+	p := &person{name: name, path: path, client: c, received: make(map[string]int), contacts: make(map[string]bool),
+		changed: make(chan struct{})}
 	for _, a := range agents {
 		if _, err := c.AddAgent(ctx, a.URI); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s adds %s: %w", name, a.Name, err), c.Close())
@@ -81,7 +88,11 @@ func (p *person) saw(e client.Event) {
 	case client.MessageReceived:
 		p.received[e.Message.Text]++
 	case client.ContactAdded:
-		p.met = true
+		p.contacts[e.Contact.Name] = true
+	case client.RequestChanged:
+		if e.Request.Waiting {
+			p.asked = e.Request
+		}
 	case client.AddressesRotated:
 		if e.Ours { // each is counted where it was made
 			p.rotated++
@@ -91,6 +102,28 @@ func (p *person) saw(e client.Event) {
 	}
 	close(p.changed)
 	p.changed = make(chan struct{})
+}
+
+// send hands a message to our sending agent.
+func (p *person) send(ctx context.Context, to, text string) error {
+	if _, err := p.client.Send(ctx, to, text, client.SendOptions{Wait: client.UntilSubmitted}); err != nil {
+		return fmt.Errorf("%s writes to %s: %w", p.name, to, err)
+	}
+	return nil
+}
+
+// times is how often a text came.
+func (p *person) times(text string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.received[text]
+}
+
+// counted is how many alarms there were, and how often our addresses were replaced.
+func (p *person) counted() (alarms, rotated int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.alarms), p.rotated
 }
 
 // until waits for a condition on what was received.
@@ -113,20 +146,26 @@ func (p *person) until(ctx context.Context, what string, done func() bool) error
 	}
 }
 
-// addressesOf reads from the profile what a contact's addresses are.
-func (p *person) addressesOf(ctx context.Context, name string) (addresses []wire.Address, err error) {
+// addresses reads from the profile what the addresses of others are.
+func (p *person) addresses(ctx context.Context, of ...*person) (known map[string][]wire.Address, err error) {
 	st, err := store.Open(p.path, passphrase, store.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	return addresses, st.View(ctx, func(tx *store.Tx) error {
-		contact, err := tx.ContactByName(name)
-		if err != nil {
-			return err
+	known = map[string][]wire.Address{}
+	return known, st.View(ctx, func(tx *store.Tx) error {
+		for _, other := range of {
+			contact, err := tx.ContactByName(other.name)
+			if err != nil {
+				return err
+			}
+			state, err := particle.Parse(contact.Particle)
+			if err != nil {
+				return err
+			}
+			known[other.name] = state.PeerAddresses(time.Now())
 		}
-		state, err := particle.Parse(contact.Particle)
-		addresses = state.PeerAddresses(time.Now())
-		return err
+		return nil
 	})
 }
