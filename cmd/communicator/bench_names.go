@@ -72,7 +72,7 @@ func benchDirectoryCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "directory", Args: usageArgs(cobra.NoArgs),
 		Short: "A namespace's log: statements, proofs from it, and requests for contact, synced"}
 	var o bench.DirectoryOptions
-	cmd.Flags().IntVar(&o.Statements, "statements", 100_000, "how many the log holds at the end, nearly; a million take 3 GB")
+	cmd.Flags().IntVar(&o.Statements, "statements", 100_000, "how many the log holds at the end, nearly; a million take 2 GB")
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "measure the disk that holds `DIR` (default: that of temporary files)")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
