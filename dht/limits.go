@@ -30,7 +30,10 @@ const (
 	// DefaultSearch bounds finding the peers nearest to one key, DefaultRequest one
 	// request to one peer.
 	DefaultSearch  = 30 * time.Second
-	DefaultRequest = 10 * time.Second
+	DefaultRequest = 4 * time.Second
+	// dialPatience bounds connecting to a peer that a search meets: a silent address
+	// would otherwise hold up one of the places in parallel for the library's 15 s.
+	dialPatience = 3 * time.Second
 
 	// maxReply is what a reply may take: the largest record, and 20 peers with as many
 	// addresses as the library passes on.

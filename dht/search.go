@@ -10,6 +10,7 @@ import (
 	"communicator/dht/record"
 
 	kadpb "github.com/libp2p/go-libp2p-kad-dht/pb"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
@@ -95,7 +96,7 @@ type path struct {
 //
 // Errors: [ErrNoPeers]; the context's, beside what was found until then.
 func (d *DHT) walk(ctx context.Context, key string, read bool) (path, error) {
-	limited, cancel := context.WithTimeout(ctx, d.cfg.Search)
+	limited, cancel := context.WithTimeout(network.WithDialPeerTimeout(ctx, dialPatience), d.cfg.Search)
 	defer cancel()
 	s := &search{key: key, read: read, depth: map[peer.ID]int{}, answers: map[peer.ID]answer{}}
 	nearest, err := d.kad.GetClosestPeers(context.WithValue(limited, searchKey{}, s), key)

@@ -12,6 +12,7 @@ import (
 
 	"communicator/directory/proof"
 	"communicator/internal/durable"
+	"communicator/wire/agenturi"
 )
 
 // Authority is a namespace's files, opened.
@@ -80,8 +81,12 @@ func Init(dir string, o Options) (*Authority, error) {
 		return nil, err
 	}
 	now := o.Now.UTC().Truncate(time.Second)
+	peers, err := withoutTokens(o.Peers)
+	if err != nil {
+		return nil, err
+	}
 	m := proof.Manifest{Issued: now, Hold: o.Hold, Listed: !o.Unlisted, Zone: publicOf(zone), Log: publicOf(log),
-		Threshold: uint8(o.Threshold), Peers: o.Peers,
+		Threshold: uint8(o.Threshold), Peers: peers,
 		Attesting: []proof.Attesting{{Key: publicOf(attesting), NotBefore: now, NotAfter: now.Add(keyLife)}}}
 	for _, r := range roots {
 		m.Roots = append(m.Roots, publicOf(r))
@@ -95,7 +100,21 @@ func Init(dir string, o Options) (*Authority, error) {
 		return nil, err
 	}
 	// The manifest comes last: it is what makes the directory a namespace's.
-	return a, a.save(1, signed)
+	return a, errors.Join(a.save(1, signed), durable.SyncDir(dir), durable.SyncDir(filepath.Dir(dir)))
+}
+
+// withoutTokens checks the URIs of nodes and drops the tokens that operators put behind
+// them: a manifest is public, and for good.
+func withoutTokens(peers []string) ([]string, error) {
+	out := make([]string, 0, len(peers))
+	for i, p := range peers {
+		uri, err := agenturi.Parse(p)
+		if err != nil {
+			return nil, fmt.Errorf("authority: peer %d is not the URI of a node: %w", i+1, err)
+		}
+		out = append(out, uri.String())
+	}
+	return out, nil
 }
 
 func (a *Authority) newKey(name string) (ed25519.PrivateKey, error) {
@@ -164,6 +183,10 @@ func (a *Authority) Amend(now time.Time, change func(*proof.Manifest)) error {
 	next.Issued = now.UTC().Truncate(time.Second)
 	change(&next)
 	next.Sort()
+	var err error
+	if next.Peers, err = withoutTokens(next.Peers); err != nil {
+		return err
+	}
 	roots, err := a.roots()
 	if err != nil {
 		return err
@@ -200,7 +223,7 @@ func (a *Authority) Rotate(role Role, now time.Time) error {
 		return err
 	}
 	// The key is kept beside the one in force until a manifest names it.
-	fresh := a.keyPath(string(role) + ".new")
+	fresh := a.freshPath(role)
 	if err := writeKey(fresh, key); err != nil {
 		return err
 	}
@@ -216,7 +239,11 @@ func (a *Authority) Rotate(role Role, now time.Time) error {
 		}
 	})
 	if err != nil {
-		return errors.Join(err, os.Remove(fresh))
+		// The manifest may be on the disk all the same: then its key must stay.
+		if now, oerr := Open(a.dir); oerr == nil && !now.inForce(role, publicOf(key)) {
+			err = errors.Join(err, os.Remove(fresh))
+		}
+		return err
 	}
 	if err := os.Rename(fresh, a.keyPath(string(role))); err != nil {
 		return err

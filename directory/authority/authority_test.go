@@ -115,6 +115,39 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// TestRotationCutOff: the process ends after the manifest was written and before the new
+// key has taken the old one's place.
+func TestRotationCutOff(t *testing.T) {
+	a, dir := made(t, Options{})
+	for i, role := range []Role{Zone, Log, Attesting} {
+		old, err := os.ReadFile(a.keyPath(string(role)))
+		check(t, err)
+		check(t, a.Rotate(role, now.Add(time.Duration(2*i+1)*time.Hour)))
+		check(t, os.Rename(a.keyPath(string(role)), a.freshPath(role)))
+		check(t, os.WriteFile(a.keyPath(string(role)), old, 0o600))
+		again, err := Open(dir)
+		check(t, err)
+		key, err := again.Key(role)
+		check(t, err)
+		if !again.inForce(role, publicOf(key)) {
+			t.Errorf("%s: not the key in force", role)
+		}
+		check(t, again.Rotate(role, now.Add(time.Duration(2*i+2)*time.Hour)))
+		a = again
+	}
+}
+
+func TestPeersLoseTheirTokens(t *testing.T) {
+	const uri = "/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWQEJNWfePsi8AU8K8XVQkMab4XvNYqqzzNsh3vEq4MWjj"
+	a, _ := made(t, Options{Peers: []string{uri + "?token=aeaqcaibaeaqcaibaeaqcaibae"}})
+	if got := a.Chain().Current().Peers; len(got) != 1 || got[0] != uri {
+		t.Errorf("peers %q", got)
+	}
+	if err := a.Amend(now.Add(time.Hour), func(m *proof.Manifest) { m.Peers = []string{"/nonsense"} }); err == nil {
+		t.Error("a peer that nobody can reach")
+	}
+}
+
 func TestInstall(t *testing.T) {
 	a, _ := made(t, Options{})
 	spaces := t.TempDir()

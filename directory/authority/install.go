@@ -43,7 +43,7 @@ func (a *Authority) Install(spaces string, attests bool) error {
 			return err
 		}
 	}
-	return durable.SyncDir(spaces)
+	return errors.Join(durable.SyncDir(dir), durable.SyncDir(spaces), durable.SyncDir(filepath.Dir(spaces)))
 }
 
 // Installed opens everything that was installed for a node.

@@ -74,19 +74,42 @@ func (a *Authority) keyPath(name string) string {
 // Key returns a key in force. Errors: [ErrNoKey], also for a file whose key the newest
 // manifest does not name, and [ErrDamaged].
 func (a *Authority) Key(role Role) (ed25519.PrivateKey, error) {
-	key, err := readKey(a.keyPath(string(role)))
-	if err != nil {
-		return nil, err
+	// A rotation that was cut off after the manifest was written has left the key in
+	// force beside the one before.
+	for _, path := range []string{a.freshPath(role), a.keyPath(string(role))} {
+		key, err := readKey(path)
+		if errors.Is(err, ErrNoKey) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if a.inForce(role, publicOf(key)) {
+			return key, nil
+		}
 	}
-	m, public := a.chain.Current(), publicOf(key)
-	named := role == Zone && m.Zone == public || role == Log && m.Log == public
-	for _, at := range m.Attesting {
-		named = named || role == Attesting && at.Key == public
+	return nil, fmt.Errorf("%w: no %s key of the newest manifest in %s", ErrNoKey, role, filepath.Join(a.dir, "keys"))
+}
+
+func (a *Authority) freshPath(role Role) string { return a.keyPath(string(role) + ".new") }
+
+// inForce says whether the newest manifest names a key; of attesting keys, whether it is
+// the one that is valid longest.
+func (a *Authority) inForce(role Role, key proof.Key) bool {
+	m := a.chain.Current()
+	switch role {
+	case Zone:
+		return m.Zone == key
+	case Log:
+		return m.Log == key
 	}
-	if !named {
-		return nil, fmt.Errorf("%w: the %s key of these files is not the manifest's", ErrNoKey, role)
+	var newest proof.Attesting
+	for _, k := range m.Attesting {
+		if k.NotAfter.After(newest.NotAfter) {
+			newest = k
+		}
 	}
-	return key, nil
+	return newest.Key == key
 }
 
 // roots returns those of the newest manifest's root keys that are among the files.

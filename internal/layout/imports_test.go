@@ -41,7 +41,7 @@ var may = map[string][]string{
 	"relay/queue":         {"wire/...", "relay/receipt"},
 	"mailbox/admit":       {"wire/...", "mailbox/address"},
 	"client/route":        {"wire/...", "mailbox/address", "relay/receipt", "particle"},
-	"directory/authority": {"directory/proof", "internal/durable"},
+	"directory/authority": {"directory/proof", "internal/durable", "wire/agenturi"},
 	"directory/vend":      {"wire"},
 
 	// Roles of a node. They never import each other.
