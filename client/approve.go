@@ -57,21 +57,30 @@ func (c *Client) AnswerKnock(ctx context.Context, id string, approve bool) error
 	return err
 }
 
-// eachWaiting goes through the requests that wait for an owner.
+// maxWaitingPages bounds what one directory can make us read.
+const maxWaitingPages = 16
+
+// eachWaiting goes through the requests that wait for an owner, each once.
 func eachWaiting(ctx context.Context, owner directory.Owner, visit func(directory.Waiting)) error {
-	for after := uint64(0); ; {
+	seen := map[vend.Digest]bool{}
+	after := uint64(0)
+	for range maxWaitingPages {
 		list, more, err := owner.Requests(ctx, after)
 		if err != nil {
 			return err
 		}
 		for _, w := range list {
-			visit(w)
 			after = w.Position
+			if !seen[w.Request] {
+				seen[w.Request] = true
+				visit(w)
+			}
 		}
 		if !more || len(list) == 0 {
 			return nil
 		}
 	}
+	return nil
 }
 
 // eachOwned connects to the directory of each of our names. One that fails does not keep
@@ -98,7 +107,7 @@ func (c *Client) atOwned(ctx context.Context, row ownName, do func(ownName, dire
 	if err != nil {
 		return err
 	}
-	p, err := c.placeOf(ctx, row.Label+"@"+row.NSID, nil)
+	p, err := c.placeOf(ctx, row.Label+"@"+row.NSID, row.Peers)
 	if err != nil {
 		return err
 	}

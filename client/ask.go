@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,7 @@ type askedRow struct {
 	Token []byte    `json:"token,omitempty"`
 	Note  []byte    `json:"note,omitempty"` // sealed
 	Doc   []byte    `json:"doc"`            // whom the name attested when we asked
+	Peers []string  `json:"peers,omitempty"`
 	Until time.Time `json:"until"`
 	Next  time.Time `json:"next"`
 }
@@ -71,14 +73,16 @@ const AskLife = 14 * 24 * time.Hour
 // Ask looks a name up, verifies it, asks a directory for permission to write to it, and
 // begins the conversation. The contact's identity is the attested one.
 //
-// Errors: those of lookup.Lookup; [ErrNotGranted], and then a pass of Receive asks again;
+// Errors: those of lookup.Lookup, lookup.ErrNotFound also for a name that nobody holds,
+// lookup.ErrUncompared also for one in a log that nobody could compare;
+// [ErrNotGranted], and then a pass of Receive asks again;
 // [ErrBadPackage] if the package is not the attested person's; [ErrContactExists].
 func (c *Client) Ask(ctx context.Context, name string, o AskOptions) (Contact, error) {
 	row, err := c.prepareAsk(ctx, name, o)
 	if err != nil {
 		return Contact{}, err
 	}
-	return c.askOnce(ctx, row, o.Peers)
+	return c.askOnce(ctx, row)
 }
 
 // prepareAsk verifies the name and saves the request, so that a crash or a refusal asks
@@ -109,15 +113,13 @@ func (c *Client) prepareAsk(ctx context.Context, name string, o AskOptions) (ask
 	if err != nil {
 		return askedRow{}, err
 	}
-	res, err := resolver.Lookup(ctx, name, o.Peers...)
+	res, err := holderOf(ctx, resolver, name, o.Peers)
 	if err != nil {
 		return askedRow{}, err
 	}
-	if res.Held {
-		return askedRow{}, fmt.Errorf("%w: %v", lookup.ErrNotFound, res.Warnings)
-	}
 	row := askedRow{Name: res.Full, As: o.As, Claim: o.Claim, Doc: res.IdDoc[:], Until: c.now().Add(AskLife),
-		Next: c.now().Add(minAskAgain)} // not by Follow, too, while the caller asks
+		Peers: o.Peers[:min(len(o.Peers), maxPeers)],
+		Next:  c.now().Add(minAskAgain)} // not by Follow, too, while the caller asks
 	if before, err := c.askedBefore(ctx, row.setting()); err == nil && string(before.Doc) == string(row.Doc) {
 		row.ID = before.ID
 	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -141,6 +143,25 @@ func (c *Client) prepareAsk(ctx context.Context, name string, o AskOptions) (ask
 	return row, c.st.Update(ctx, row.save)
 }
 
+// holderOf looks up who holds a name now, for certain.
+func holderOf(ctx context.Context, resolver *lookup.Resolver, name string, peers []string) (lookup.Result, error) {
+	res, err := resolver.Lookup(ctx, name, peers...)
+	switch {
+	case err != nil:
+		return res, err
+	case res.Uncompared:
+		return res, fmt.Errorf("%w: %s", lookup.ErrUncompared, name)
+	case res.Held:
+		return res, fmt.Errorf("%w: %v", lookup.ErrNotFound, res.Warnings)
+	case res.IdDoc == (proof.IdDoc{}):
+		return res, errNobody
+	}
+	return res, nil
+}
+
+// errNobody says that a name was released, or delegated.
+var errNobody = fmt.Errorf("%w: nobody holds the name", lookup.ErrNotFound)
+
 func attestedAmong(rows []ownName, name string) bool {
 	for _, row := range rows {
 		if row.Name == name && len(row.Statement) > 0 {
@@ -152,27 +173,31 @@ func attestedAmong(rows []ownName, name string) bool {
 
 func (c *Client) askedBefore(ctx context.Context, setting string) (row askedRow, err error) {
 	err = c.st.View(ctx, func(tx *store.Tx) error {
-		b, err := tx.Setting(setting)
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(b, &row)
+		row, err = askedRowIn(tx, setting)
+		return err
 	})
 	return row, err
 }
 
+func askedRowIn(tx *store.Tx, setting string) (row askedRow, err error) {
+	b, err := tx.Setting(setting)
+	if err != nil {
+		return row, err
+	}
+	if err := json.Unmarshal(b, &row); err != nil || len(row.ID) != len(vend.RequestID{}) {
+		return row, fmt.Errorf("%w: %s", store.ErrDamaged, setting)
+	}
+	return row, nil
+}
+
 // askOnce asks, and begins the conversation if contact is granted.
-func (c *Client) askOnce(ctx context.Context, row askedRow, peers []string) (Contact, error) {
-	p, err := c.placeOf(ctx, row.Name, peers)
+func (c *Client) askOnce(ctx context.Context, row askedRow) (Contact, error) {
+	p, err := c.placeOf(ctx, row.Name, row.Peers)
 	if err != nil {
 		return Contact{}, err
 	}
 	defer p.dir.Close()
-	space, err := p.dir.Space(ctx, p.space.ID)
-	if err != nil {
-		return Contact{}, err
-	}
-	request := directory.ContactRequest{NS: p.space.ID, Name: p.label, ID: vend.RequestID(row.ID), Note: row.Note, WorkBits: space.WorkBits}
+	request := directory.ContactRequest{NS: p.space.ID, Name: p.label, ID: vend.RequestID(row.ID), Note: row.Note, WorkBits: p.says.WorkBits}
 	if len(row.Token) > 0 {
 		token := vend.Token(row.Token)
 		request.Token = &token
@@ -180,20 +205,47 @@ func (c *Client) askOnce(ctx context.Context, row askedRow, peers []string) (Con
 	b, err := p.dir.Contact(ctx, request, c.now())
 	var not *directory.NotGrantedError
 	if errors.As(err, &not) {
-		row.Next = c.now().Add(max(not.RetryAfter, minAskAgain))
-		return Contact{}, errors.Join(ErrNotGranted, c.st.Update(ctx, row.save))
+		next := c.now().Add(max(not.RetryAfter, minAskAgain))
+		return Contact{}, errors.Join(ErrNotGranted, c.changeAsked(ctx, row, func(now *askedRow) { now.Next = next }))
 	}
 	if err != nil {
 		return Contact{}, err
 	}
-	pkg, err := c.peerPackage(b)
-	if err != nil {
-		return Contact{}, err
+	// When its stock is used up a name has one package for all who come.
+	pkg, err := c.sharedPackage(b)
+	if doc := pkg.Identity(); err == nil && string(doc[:]) != string(row.Doc) {
+		err = fmt.Errorf("%w: it is not the attested person's", ErrBadPackage)
 	}
-	if doc := pkg.Identity(); string(doc[:]) != string(row.Doc) {
-		return Contact{}, fmt.Errorf("%w: it is not the attested person's", ErrBadPackage)
+	if err != nil {
+		return Contact{}, errors.Join(err, c.askAnew(ctx, row))
 	}
 	return c.meetNamed(ctx, row, pkg)
+}
+
+// askAnew has the next request be another one: with the id of this one the directory
+// would give the same unusable package again.
+func (c *Client) askAnew(ctx context.Context, row askedRow) error {
+	id, err := directory.NewRequestID(c.opts.Rand)
+	if err != nil {
+		return err
+	}
+	next := c.now().Add(minAskAgain)
+	return c.changeAsked(ctx, row, func(now *askedRow) { now.ID, now.Next = id[:], next })
+}
+
+// changeAsked changes a request that still waits, and is the same one.
+func (c *Client) changeAsked(ctx context.Context, row askedRow, change func(*askedRow)) error {
+	return c.st.Update(ctx, func(tx *store.Tx) error {
+		now, err := askedRowIn(tx, row.setting())
+		if errors.Is(err, store.ErrNotFound) || err == nil && !bytes.Equal(now.ID, row.ID) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		change(&now)
+		return now.save(tx)
+	})
 }
 
 // meetNamed begins the conversation with who is attested.
@@ -215,10 +267,8 @@ func (c *Client) meetNamed(ctx context.Context, row askedRow, pkg particle.KeyPa
 			return Contact{}, err
 		}
 	}
-	if row.Claim != "" {
-		if err := c.claimName(ctx, row.As, row.Claim); err != nil {
-			return Contact{}, err
-		}
+	if err := c.tendClaims(ctx); err != nil {
+		return Contact{}, err
 	}
 	p, err := c.push(ctx, id, false)
 	if err != nil {
@@ -244,29 +294,33 @@ func (c *Client) meetNamedIn(tx *store.Tx, id store.ID, row askedRow, pkg partic
 	if err := c.attest(tx, &r, row.Name); err != nil {
 		return err
 	}
+	if row.Claim != "" {
+		if err := claimIn(tx, r.ID, row.Claim); err != nil {
+			return err
+		}
+	}
 	if full, perr := proof.ParseFullName(row.Name); perr == nil {
 		if err := shareLog(tx, r.ID, full.NS); err != nil {
 			return err
 		}
 	}
-	err = tx.DeleteSetting(row.setting())
-	if errors.Is(err, store.ErrNotFound) {
-		err = nil
-	}
-	return err
+	return forgetAsking(tx, row)
 }
 
-// claimName claims a name of ours towards a contact.
-func (c *Client) claimName(ctx context.Context, contact, name string) error {
-	row, err := c.findName(ctx, name)
+// claimIn has a name of ours claimed towards a contact as soon as there is a session.
+func claimIn(tx *store.Tx, contact store.ID, name string) error {
+	row, err := findNameIn(tx, name)
 	if err != nil {
 		return err
+	}
+	if len(row.Statement) != len(proof.Hash{}) {
+		return ErrNotAttested
 	}
 	key, err := particle.ParseDHPrivate(row.Identity[len(row.Identity)/2:])
 	if err != nil {
 		return err
 	}
-	return c.Claim(ctx, contact, key, [32]byte(row.Statement))
+	return tx.SetClaim(store.Claim{Contact: contact, Ours: true, Statement: [32]byte(row.Statement), Value: key.Bytes()})
 }
 
 // Asking lists the requests for contact that have no answer yet.
@@ -282,13 +336,9 @@ func (c *Client) asking(ctx context.Context) (out []askedRow, err error) {
 	err = c.st.View(ctx, func(tx *store.Tx) error {
 		keys, err := tx.SettingKeys(askSetting)
 		for _, key := range keys {
-			b, err := tx.Setting(key)
+			row, err := askedRowIn(tx, key)
 			if err != nil {
 				return err
-			}
-			var row askedRow
-			if err := json.Unmarshal(b, &row); err != nil {
-				return fmt.Errorf("%w: %s", store.ErrDamaged, key)
 			}
 			out = append(out, row)
 		}
@@ -306,7 +356,7 @@ func (c *Client) tendAsking(ctx context.Context) error {
 	for _, row := range rows {
 		now := c.now()
 		if !now.Before(row.Until) {
-			if err := c.st.Update(ctx, func(tx *store.Tx) error { return tx.DeleteSetting(row.setting()) }); err != nil {
+			if err := c.endAsking(ctx, row); err != nil {
 				return err
 			}
 			continue
@@ -314,18 +364,53 @@ func (c *Client) tendAsking(ctx context.Context) error {
 		if now.Before(row.Next) || !c.mayTry(row.setting()) {
 			continue
 		}
-		contact, err := c.askOnce(ctx, row, nil)
+		contact, err := c.repeatAsk(ctx, row)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		switch {
 		case err == nil || errors.Is(err, ErrNoRoute):
 			c.events.emit(ContactAdded{Contact: contact})
+		case errors.Is(err, errOtherHolder):
+			c.events.emit(Alarm{Contact: row.Name, Kind: AlarmName})
+			if err := c.endAsking(ctx, row); err != nil {
+				return err
+			}
 		case errors.Is(err, ErrNotGranted):
 			c.health.worked(row.setting())
 		default:
 			c.opts.Logger.Debug("contact not asked for", "err", err)
 		}
+	}
+	return nil
+}
+
+// errOtherHolder says that a name is somebody else's, or nobody's, since we asked.
+var errOtherHolder = errors.New("client: the name has another holder by now")
+
+// repeatAsk asks once more, if the name still is the person's whom we asked.
+func (c *Client) repeatAsk(ctx context.Context, row askedRow) (Contact, error) {
+	resolver, err := c.Names(ctx, row.Peers...)
+	if err != nil {
+		return Contact{}, err
+	}
+	res, err := holderOf(ctx, resolver, row.Name, row.Peers)
+	if err != nil && !errors.Is(err, errNobody) {
+		return Contact{}, err
+	}
+	if string(res.IdDoc[:]) != string(row.Doc) {
+		return Contact{}, errOtherHolder
+	}
+	return c.askOnce(ctx, row)
+}
+
+func (c *Client) endAsking(ctx context.Context, row askedRow) error {
+	return c.st.Update(ctx, func(tx *store.Tx) error { return forgetAsking(tx, row) })
+}
+
+func forgetAsking(tx *store.Tx, row askedRow) error {
+	if err := tx.DeleteSetting(row.setting()); !errors.Is(err, store.ErrNotFound) {
+		return err
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func start(ctx context.Context, o Options, open func(store.Options) (*store.Stor
 		return nil, errors.Join(err, st.Close())
 	}
 	if o.Attestations == nil {
-		o.Attestations = attested{st}
+		o.Attestations = attested{st, o.Now}
 	}
 	c := &Client{st: st, pool: pool, opts: o, rnd: rand.New(newLockedSource(seed)), slice: watchSlice, names: newNames()}
 	if err := c.markImported(ctx); err != nil {

@@ -47,6 +47,9 @@ const (
 	AlarmIntroduction
 	// AlarmNamespace: a contact was shown another log of a namespace than we were.
 	AlarmNamespace
+	// AlarmName: a name under which we asked for contact is somebody else's, or nobody's,
+	// since: the request was given up.
+	AlarmName
 )
 
 var alarmText = [...]string{
@@ -56,6 +59,7 @@ var alarmText = [...]string{
 	AlarmReset:            "the conversation was re-established: compare safety numbers again",
 	AlarmVerification:     "what was known of who this is no longer holds: compare safety numbers again",
 	AlarmNamespace:        "a namespace has shown you and them two different logs: it is not believed any more, 'communicator namespace show' has the proof",
+	AlarmName:             "the name under which you asked for contact has another holder by now: the request was given up",
 	AlarmIntroduction:     "somebody else than who was introduced has used your key package",
 }
 

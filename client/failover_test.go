@@ -214,7 +214,7 @@ func TestResendWhatExpired(t *testing.T) {
 		t.Fatalf("lost %d, queued %d", got.Lost, got.Queued)
 	}
 	home.set(func() { home.deaf = false })
-	ids, err := a.Resend(t.Context(), "b", SendOptions{})
+	ids, err := a.Resend(t.Context(), "b", SendOptions{}, lost[0], lost[0], lost[1], lost[0])
 	check(t, err)
 	if len(ids) != 2 {
 		t.Fatalf("%d sent anew", len(ids))

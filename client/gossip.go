@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"communicator/client/lookup"
@@ -16,23 +17,29 @@ import (
 
 // Two contacts who know a namespace tell each other, inside their session, what they were
 // last shown of its log. A log that shows them two faces is caught by that: the two
-// checkpoints are its own signatures against it. A side begins with the namespaces
-// under which it met the contact, and answers about those that it knows itself, so
-// nobody learns from it which others somebody knows.
+// checkpoints are its own signatures against it. Each side tells about the
+// namespaces under which the two met, and about no others, so nobody learns from it which
+// others somebody knows.
 //
 //	"gossip/" contact "/" namespace    → hash of the checkpoint that they were told last
 //	"gossip-in/" contact "/" namespace → a checkpoint of theirs that was not compared yet
+//	"gossip-frozen/" namespace         → the namespace was alarmed about
 
 // checkpointText is the longest text that a checkpoint rides along with: together they
 // fit the smallest bucket, so that telling it does not show.
 const checkpointText = 1 << 10
+
+const (
+	gossipIn     = "gossip-in/"
+	gossipFrozen = "gossip-frozen/"
+)
 
 func gossipSetting(contact store.ID, ns string) string {
 	return fmt.Sprintf("gossip/%x/%s", contact[:], ns)
 }
 
 func gossipInSetting(contact store.ID, ns string) string {
-	return fmt.Sprintf("gossip-in/%x/%s", contact[:], ns)
+	return fmt.Sprintf("%s%x/%s", gossipIn, contact[:], ns)
 }
 
 // shareLog begins to tell a contact about the log of a namespace, given by its id or by
@@ -93,7 +100,9 @@ func checkpointFor(tx *store.Tx, contact store.ID, d *particle.Draft) (telling, 
 }
 
 // absorbCheckpoint keeps what a contact was shown, to be compared by the next pass, which
-// may ask a directory. One of a namespace that we do not know is dropped.
+// may ask a directory. One of a namespace that we do not know is dropped. Nothing is
+// answered: a contact hears only about the namespaces under which we met, else it could
+// find out which others we know.
 func (c *Client) absorbCheckpoint(tx *store.Tx, contact store.ID, note []byte) error {
 	ns, _, _ := strings.Cut(string(note), "\n")
 	if _, err := proof.ParseNSID(ns); err != nil {
@@ -102,9 +111,6 @@ func (c *Client) absorbCheckpoint(tx *store.Tx, contact store.ID, note []byte) e
 	if _, err := lookup.Known(profileRows{tx}, ns); err != nil {
 		return nil
 	}
-	if err := shareLog(tx, contact, ns); err != nil {
-		return err
-	}
 	return tx.SetSetting(gossipInSetting(contact, ns), note)
 }
 
@@ -112,7 +118,7 @@ func (c *Client) absorbCheckpoint(tx *store.Tx, contact store.ID, note []byte) e
 func (c *Client) tendGossip(ctx context.Context) error {
 	var keys []string
 	err := c.st.View(ctx, func(tx *store.Tx) (err error) {
-		keys, err = tx.SettingKeys("gossip-in/")
+		keys, err = tx.SettingKeys(gossipIn)
 		return err
 	})
 	for _, key := range keys {
@@ -128,13 +134,13 @@ func (c *Client) compareGossip(ctx context.Context, key string) error {
 	if !c.mayTry(key) {
 		return nil
 	}
+	id, ns, _ := strings.Cut(strings.TrimPrefix(key, gossipIn), "/")
 	var note []byte
 	var name string
 	err := c.st.View(ctx, func(tx *store.Tx) (err error) {
 		if note, err = tx.Setting(key); err != nil {
 			return err
 		}
-		id, _, _ := strings.Cut(strings.TrimPrefix(key, "gossip-in/"), "/")
 		var contact store.ID
 		if b, derr := hex.DecodeString(id); derr == nil && len(b) == len(contact) {
 			contact = store.ID(b)
@@ -152,27 +158,21 @@ func (c *Client) compareGossip(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	resolver, err := c.Names(ctx)
-	if err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		c.opts.Logger.Debug("checkpoint of a contact not compared", "err", err)
-		return nil
-	}
-	err = resolver.Observe(ctx, note)
+	frozen, err := c.observe(ctx, note)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if errors.Is(err, lookup.ErrUncompared) {
+	switch {
+	case errors.Is(err, lookup.ErrUncompared) || errors.Is(err, lookup.ErrUnreachable) || errors.Is(err, lookup.ErrUnknownNamespace):
+		c.opts.Logger.Debug("checkpoint of a contact not compared yet", "err", err)
 		return nil // a later pass asks again
-	}
-	if errors.Is(err, lookup.ErrFrozen) {
-		c.events.emit(Alarm{Contact: name, Kind: AlarmNamespace})
-	} else if err != nil {
+	case err != nil:
 		c.opts.Logger.Debug("checkpoint of a contact refused", "err", err)
 	}
 	c.health.worked(key)
+	if err := c.afterFreeze(ctx, ns, name, frozen); err != nil {
+		return err
+	}
 	return c.st.Update(ctx, func(tx *store.Tx) error {
 		now, err := tx.Setting(key)
 		if err != nil || string(now) != string(note) {
@@ -180,4 +180,84 @@ func (c *Client) compareGossip(ctx context.Context, key string) error {
 		}
 		return tx.DeleteSetting(key)
 	})
+}
+
+// observe compares a checkpoint, and says whether the namespace is believed no more.
+func (c *Client) observe(ctx context.Context, note []byte) (frozen bool, err error) {
+	resolver, err := c.Names(ctx)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", lookup.ErrUnreachable, err)
+	}
+	err = resolver.Observe(ctx, note)
+	if errors.Is(err, lookup.ErrFrozen) { // now, or before
+		return true, nil
+	}
+	return false, err
+}
+
+// afterFreeze tells of a namespace that is believed no more, once: also if it was found
+// out by a pass that did not come to tell. Contacts who are known by its names are not
+// known any more.
+func (c *Client) afterFreeze(ctx context.Context, ns, shownBy string, frozen bool) error {
+	var events []Event
+	err := c.st.Update(ctx, func(tx *store.Tx) error {
+		events = nil
+		_, err := tx.Setting(gossipFrozen + ns)
+		told := err == nil
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if !frozen {
+			if told { // a person has looked, and had it forgotten
+				return tx.DeleteSetting(gossipFrozen + ns)
+			}
+			return nil
+		}
+		if !told {
+			events = append(events, Alarm{Contact: shownBy, Kind: AlarmNamespace})
+		}
+		more, err := c.distrustNames(tx, ns)
+		if err != nil {
+			return err
+		}
+		events = append(events, more...)
+		return nil
+	})
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	c.events.emit(events...)
+	return c.st.Update(ctx, func(tx *store.Tx) error { return tx.SetSetting(gossipFrozen+ns, []byte{}) })
+}
+
+// distrustNames resets the contacts who are known by names of a namespace.
+func (c *Client) distrustNames(tx *store.Tx, ns string) (events []Event, err error) {
+	rows, err := tx.Contacts()
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		r, err := load(tx, row.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(r.evidence().Names, func(name string) bool { return liesIn(tx, name, ns) }) {
+			continue
+		}
+		if err := c.distrust(tx, &r, ResetConflict); err != nil {
+			return nil, err
+		}
+		events = append(events, Alarm{Contact: r.Name, Kind: AlarmVerification})
+	}
+	return events, nil
+}
+
+// liesIn says whether a name as it is shown begins in a namespace.
+func liesIn(tx *store.Tx, name, ns string) bool {
+	full, err := proof.ParseFullName(name)
+	if err != nil {
+		return false
+	}
+	id, err := lookup.Known(profileRows{tx}, full.NS)
+	return err == nil && id.String() == ns
 }

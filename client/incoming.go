@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"communicator/client/store"
 	"communicator/client/transport"
@@ -212,7 +211,7 @@ func (c *Client) takeInInvitation(tx *store.Tx, in *arrival) error {
 	if r.ID, err = c.randomID(); err != nil {
 		return err
 	}
-	if r.Name, err = freeName(tx, m.called(v.Name)); err != nil {
+	if r.Name, err = c.freeName(tx, m.called(v.Name)); err != nil {
 		return err
 	}
 	r.State, r.Particle, r.Degraded = store.ContactEstablished, accepted.Particle.Marshal(), true
@@ -239,20 +238,4 @@ func (c *Client) takeInInvitation(tx *store.Tx, in *arrival) error {
 		return err
 	}
 	return c.absorbItems(tx, in, &r, accepted.Opened.Message)
-}
-
-// freeName returns the wanted name, with a number if somebody has it.
-func freeName(tx *store.Tx, wanted string) (string, error) {
-	name := wanted
-	for i := 2; i < maxNameTries; i++ {
-		_, err := tx.ContactByName(name)
-		if errors.Is(err, store.ErrNotFound) {
-			return name, nil
-		}
-		if err != nil {
-			return "", err
-		}
-		name = fmt.Sprintf("%s %d", wanted, i)
-	}
-	return "", ErrContactExists
 }

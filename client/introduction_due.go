@@ -282,7 +282,7 @@ func (c *Client) meet(tx *store.Tx, seq int64, id store.ID, b boxes) (Event, err
 		}
 		return eventOf(&in, c.tellRequest(tx, &in, seq, store.IntroductionPassed))
 	}
-	name, err := freeName(tx, m.called(v.Name))
+	name, err := c.freeName(tx, m.called(v.Name))
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,8 @@ const (
 	watchSlice = 5 * time.Second
 	// upkeepEvery is how often Follow looks for upkeep that nothing else wakes.
 	upkeepEvery = time.Minute
+	// namesPatience bounds what one pass spends on names and directories.
+	namesPatience = time.Minute
 	// refreshAgents is how often an own agent's descriptor is fetched again.
 	refreshAgents = 12 * time.Hour
 	// deadAfter is how long an own receiving agent must fail before mailboxes move.
@@ -64,11 +66,13 @@ const (
 	// maxAsked is how many introductions of one contact may wait for an answer: more are
 	// dropped.
 	maxAsked = 16
+	// maxShared is how many contacts are made through one shared key package: more are
+	// put into quarantine.
+	maxShared = 64
 	// maxClaims is how many claims of one contact are kept.
 	maxClaims = 8
 
-	historyPage  = 256 // entries read at a time
-	maxNameTries = 1000
-	maxSealKeys  = 4096    // remembered in memory
-	maxOutbox    = 1 << 20 // "all of it"
+	historyPage = 256     // entries read at a time
+	maxSealKeys = 4096    // remembered in memory
+	maxOutbox   = 1 << 20 // "all of it"
 )

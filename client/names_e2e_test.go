@@ -65,7 +65,7 @@ type club struct {
 
 func newClub(t *testing.T) *club {
 	t.Helper()
-	a, err := authority.Init(filepath.Join(t.TempDir(), "club"), authority.Options{Now: time.Now().Add(-time.Minute)})
+	a, err := authority.Init(filepath.Join(t.TempDir(), "club"), authority.Options{Now: time.Now().Add(-time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func newClub(t *testing.T) *club {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.network, err = lookup.Join(t.Context(), lookup.HostFunc(host), quick, []string{c.node.URI()}); err != nil {
+	if c.network, err = lookup.Join(t.Context(), lookup.HostFunc(host), quick, []string{c.node.URI()}, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.network.Close() })
@@ -111,9 +111,12 @@ func (c *club) asAuthority(do func(context.Context, directory.Authority) error) 
 }
 
 // member is a person who knows the club.
-func (c *club) member(agents ...*agent) *client.Client {
+func (c *club) member(agents ...*agent) *client.Client { return c.memberAt(nil, agents...) }
+
+// memberAt is a member with a clock of their own, unless that is nil.
+func (c *club) memberAt(at *clock, agents ...*agent) *client.Client {
 	c.t.Helper()
-	o := options(nil)
+	o := options(at)
 	o.Overlay = quick
 	p, err := client.Create(c.t.Context(), filepath.Join(c.t.TempDir(), "profile"), []byte("pass"), o)
 	if err != nil {
@@ -173,6 +176,8 @@ func TestFirstContactByName(t *testing.T) {
 		t.Errorf("found from the overlay: %v", res.FromOverlay)
 	}
 
+	lateInTheOverlay(t, c, "alice@club")
+
 	// Closed until alice says otherwise.
 	if _, err := bob.Ask(ctx, "alice@club", client.AskOptions{As: "Alice"}); !errors.Is(err, client.ErrNotGranted) {
 		t.Fatalf("asked without permission: %v", err)
@@ -191,6 +196,39 @@ func TestFirstContactByName(t *testing.T) {
 		t.Errorf("still asking %v, %v", asking, err)
 	}
 	talk(t, bob, "Alice", alice, "via alice@club")
+}
+
+// lateInTheOverlay: whoever could not enter the overlay at first reads it all the same
+// once they know somebody.
+func lateInTheOverlay(t *testing.T, c *club, name string) {
+	t.Helper()
+	ctx := t.Context()
+	at := &clock{at: time.Now()}
+	o := options(at)
+	o.Overlay = quick
+	carol, err := client.Create(ctx, filepath.Join(t.TempDir(), "profile"), []byte("pass"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer carol.Close()
+	for range 2 {
+		names, err := carol.Names(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := names.Add(ctx, c.authority.ID(), "club", c.node.URI()); err != nil {
+			t.Fatal(err)
+		}
+		at.pass(2 * time.Minute)
+	}
+	names, err := carol.Names(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := names.Lookup(ctx, name)
+	if err != nil || !res.FromOverlay {
+		t.Errorf("found in the overlay: %v, %v", res.FromOverlay, err)
+	}
 }
 
 // TestOwnerApproves: the owner reads a sealed note and decides.
@@ -229,25 +267,7 @@ func TestOwnerApproves(t *testing.T) {
 
 	// Bob has claimed his name in the conversation: once alice has looked it up she
 	// knows that it is him.
-	names, err := alice.Names(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := names.FromDirectories(ctx, "bob@club"); err != nil {
-		t.Fatal(err)
-	}
-	for range 20 {
-		receive(t, bob)
-		receive(t, alice)
-		contact, err := alice.Contact(ctx, "via alice@club")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if slices.Contains(contact.Names, "bob@club") && contact.Trust == client.TrustAttested {
-			return
-		}
-	}
-	t.Error("alice does not know that it is bob")
+	knowClaim(t, bob, alice, "via alice@club", "bob@club")
 }
 
 // TestContactsCatchAForkedLog: a directory shows two people different logs, who merely
@@ -264,10 +284,14 @@ func TestContactsCatchAForkedLog(t *testing.T) {
 	if err := alice.SetRule(ctx, "alice@club", vend.Policy{Rule: vend.Open, PerHour: 60}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := bob.Ask(ctx, "alice@club", client.AskOptions{As: "Alice"}); err != nil {
+	if _, err := bob.Register(ctx, "bob@club", client.RegisterOptions{Token: c.token()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.Ask(ctx, "alice@club", client.AskOptions{As: "Alice", Claim: "bob@club"}); err != nil {
 		t.Fatal(err)
 	}
 	talk(t, bob, "Alice", alice, "via alice@club")
+	knowClaim(t, bob, alice, "via alice@club", "bob@club")
 
 	// Bob, and nobody else, is shown a log of the same size with another history.
 	names, err := bob.Names(ctx)
@@ -332,6 +356,33 @@ func TestContactsCatchAForkedLog(t *testing.T) {
 	if _, err := fork.VerifyAlone(); err != nil {
 		t.Errorf("the proof convinces nobody else: %v", err)
 	}
+	if contact, err := alice.Contact(ctx, "via alice@club"); err != nil || contact.Trust != client.TrustReset {
+		t.Errorf("known by a name of that namespace, and still %v, %v", contact.Trust, err)
+	}
+}
+
+// knowClaim has a look a contact's name up, until the contact is known by it.
+func knowClaim(t *testing.T, by, a *client.Client, contact, name string) {
+	t.Helper()
+	names, err := a.Names(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := names.FromDirectories(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		receive(t, by)
+		receive(t, a)
+		known, err := a.Contact(t.Context(), contact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(known.Names, name) && known.Trust == client.TrustAttested {
+			return
+		}
+	}
+	t.Fatalf("%s is not known as %s", contact, name)
 }
 
 // talk has two people who just met write to each other.

@@ -4,6 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"communicator/client/directory"
 	"communicator/client/lookup"
@@ -11,6 +16,7 @@ import (
 	"communicator/dht"
 	"communicator/directory/proof"
 	"communicator/particle"
+	"communicator/wire/agenturi"
 )
 
 // Network is the part of the world where names are: the overlay and directories.
@@ -28,6 +34,7 @@ type names struct {
 	busy     chan struct{} // holds a value while nobody joins; its taker owns what follows
 	network  Network
 	resolver *lookup.Resolver
+	joined   time.Time // when entering the overlay was tried last
 	closed   bool
 }
 
@@ -58,38 +65,69 @@ func (c *Client) named(ctx context.Context, through []string) (Network, *lookup.
 		return nil, nil, ErrClosed
 	}
 	if c.names.resolver != nil {
+		c.rejoin(ctx, through)
 		return c.names.network, c.names.resolver, nil
 	}
-	memory := profileMemory{c.st}
-	known, err := lookup.New(lookup.Options{Memory: memory, Now: c.now}).Namespaces(ctx)
+	remembered, err := c.entrances(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, n := range known {
-		through = append(through, n.Peers...)
+	joined, err := lookup.Join(ctx, lookup.HostFunc(c.opts.Host), c.opts.Overlay, through, remembered)
+	if joined == nil {
+		return nil, nil, err
 	}
+	if err != nil && ctx.Err() != nil {
+		return nil, nil, errors.Join(context.Cause(ctx), joined.Close())
+	}
+	// Without peers the overlay says so by itself, and may have some later.
+	c.names.network, c.names.joined = joined, c.now()
+	c.names.resolver = lookup.New(lookup.Options{Dial: joined.Dial, Overlay: joined.Overlay(), Memory: profileMemory{c.st}, Now: c.now})
+	return joined, c.names.resolver, nil
+}
+
+// entrances are the URIs that are remembered, to enter the overlay by.
+func (c *Client) entrances(ctx context.Context) (remembered []string, err error) {
 	err = c.st.View(ctx, func(tx *store.Tx) error {
 		own, err := ownAgents(tx, RoleSending|RoleReceiving, AgentActive)
 		for _, a := range own {
-			through = append(through, a.uri.String())
+			remembered = append(remembered, a.uri.String())
 		}
 		return err
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	joined, err := lookup.Join(ctx, lookup.HostFunc(c.opts.Host), c.opts.Overlay, through)
-	if joined == nil {
-		return nil, nil, err
+	known, err := lookup.New(lookup.Options{Memory: profileMemory{c.st}, Now: c.now}).Namespaces(ctx)
+	for _, n := range known {
+		if n.Petname != "" { // others were only looked at, and anybody can make one
+			remembered = append(remembered, n.Peers...)
+		}
 	}
-	o := lookup.Options{Dial: joined.Dial, Memory: memory, Now: c.now}
-	if err == nil {
-		o.Overlay = joined.Overlay()
-	} else if ctx.Err() != nil {
-		return nil, nil, errors.Join(context.Cause(ctx), joined.Close())
+	return remembered, err
+}
+
+// rejoin tries to enter the overlay again, now and then, while nobody of it is known.
+func (c *Client) rejoin(ctx context.Context, through []string) {
+	overlay := c.names.network.Overlay()
+	if overlay.Stats().Peers > 0 || c.now().Sub(c.names.joined).Abs() < rejoinEvery {
+		return
 	}
-	c.names.network, c.names.resolver = joined, lookup.New(o)
-	return joined, c.names.resolver, nil
+	c.names.joined = c.now()
+	remembered, err := c.entrances(ctx)
+	if err != nil {
+		return // whatever is asked next says so
+	}
+	var peers []peer.AddrInfo
+	for _, s := range slices.Concat(through, remembered) {
+		if uri, err := agenturi.Parse(s); err == nil {
+			peers = append(peers, peer.AddrInfo{ID: uri.Peer, Addrs: []ma.Multiaddr{uri.Addr}})
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, directoryPatience)
+	defer cancel()
+	if err := overlay.Bootstrap(ctx, peers[:min(len(peers), maxEntrances)]); err != nil {
+		c.opts.Logger.Debug("overlay not reached", "err", err)
+	}
 }
 
 func (c *Client) closeNames() error {
@@ -128,6 +166,14 @@ func (r profileRows) Put(key string, value []byte) error {
 	return r.tx.SetSetting(lookupSetting+key, value)
 }
 
+func (r profileRows) Delete(key string) error {
+	err := r.tx.DeleteSetting(lookupSetting + key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
 func (r profileRows) Keys(prefix string) ([]string, error) {
 	keys, err := r.tx.SettingKeys(lookupSetting + prefix)
 	for i := range keys {
@@ -138,12 +184,15 @@ func (r profileRows) Keys(prefix string) ([]string, error) {
 
 // attested answers from what this profile has looked up: a claim whose name was not
 // looked up yet waits until it is.
-type attested struct{ st *store.Store }
+type attested struct {
+	st  *store.Store
+	now func() time.Time
+}
 
 // Attested implements [Attestations].
 func (a attested) Attested(ctx context.Context, statement [32]byte) (out Attestation, err error) {
 	err = a.st.View(ctx, func(tx *store.Tx) error {
-		seen, err := lookup.ByStatement(profileRows{tx}, statement)
+		seen, err := lookup.ByStatement(profileRows{tx}, statement, a.now())
 		if err != nil {
 			return err
 		}
@@ -162,10 +211,12 @@ type place struct {
 	space lookup.Namespace
 	label proof.Name
 	dir   *directory.Client
+	says  directory.Space // what the directory says of the namespace
 }
 
 // placeOf finds a name's namespace and connects to the first of its directories that
-// can be reached. The caller closes dir.
+// can be reached and serves it. If that has a newer manifest it is fetched. The caller
+// closes dir.
 func (c *Client) placeOf(ctx context.Context, name string, peers []string) (place, error) {
 	full, err := proof.ParseFullName(name)
 	if err != nil {
@@ -186,12 +237,47 @@ func (c *Client) placeOf(ctx context.Context, name string, peers []string) (plac
 		return place{}, fmt.Errorf("%w: %s", lookup.ErrFrozen, space.ID)
 	}
 	problems := lookup.ErrUnreachable
-	for _, uri := range append(append([]string{}, space.Peers...), peers...) {
-		dir, err := network.Directory(ctx, uri)
-		if err == nil {
-			return place{space, full.Labels[0], dir}, nil
+	for _, uri := range slices.Concat(peers, space.Peers) {
+		dir, says, err := reachDirectory(ctx, network, uri, space.ID)
+		if err != nil {
+			if ctx.Err() != nil {
+				return place{}, context.Cause(ctx)
+			}
+			problems = errors.Join(problems, err)
+			continue
 		}
-		problems = errors.Join(problems, err)
+		if says.Manifest > space.Manifest.Number {
+			if newer, err := resolver.Refresh(ctx, space.ID); err == nil {
+				space = newer
+			} else {
+				c.opts.Logger.Debug("newer manifest not fetched", "err", err)
+			}
+		}
+		return place{space, full.Labels[0], dir, says}, nil
 	}
 	return place{}, problems
 }
+
+// reachDirectory connects to one directory, which has to serve the namespace.
+func reachDirectory(ctx context.Context, network Network, uri string, ns proof.NSID) (*directory.Client, directory.Space, error) {
+	ctx, cancel := context.WithTimeout(ctx, directoryPatience)
+	defer cancel()
+	dir, err := network.Directory(ctx, uri)
+	if err != nil {
+		return nil, directory.Space{}, err
+	}
+	says, err := dir.Space(ctx, ns)
+	if err != nil {
+		return nil, says, errors.Join(err, dir.Close())
+	}
+	return dir, says, nil
+}
+
+const (
+	// directoryPatience is how long one directory may take to be reached.
+	directoryPatience = 20 * time.Second
+	// rejoinEvery is how often a profile without peers tries to enter the overlay.
+	rejoinEvery = time.Minute
+	// maxEntrances is how many peers are tried for that.
+	maxEntrances = 64
+)

@@ -112,13 +112,22 @@ func openOffer(tx *store.Tx, id store.ID) (v store.Invitation, secret *particle.
 
 // peerPackage checks a key package that somebody else made for one use by us.
 func (c *Client) peerPackage(b []byte) (particle.KeyPackage, error) {
+	pkg, err := c.sharedPackage(b)
+	if err == nil && !pkg.OneTime() {
+		err = fmt.Errorf("%w: not made for one person", ErrBadPackage)
+	}
+	return pkg, err
+}
+
+// sharedPackage checks a key package that others may have been given, too.
+func (c *Client) sharedPackage(b []byte) (particle.KeyPackage, error) {
 	pkg, err := particle.ParsePackage(b)
 	if err != nil {
 		return pkg, errors.Join(ErrBadPackage, err)
 	}
 	a := pkg.Contact()
 	switch {
-	case a == nil || a.Caps != wire.CapContact || !pkg.OneTime():
+	case a == nil || a.Caps != wire.CapContact:
 		return pkg, fmt.Errorf("%w: not made for first contact", ErrBadPackage)
 	case !c.now().Before(pkg.Expires()):
 		return pkg, fmt.Errorf("%w: it has expired", ErrBadPackage)

@@ -3,9 +3,11 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"communicator/client/directory"
+	"communicator/client/lookup"
 	"communicator/client/store"
 	"communicator/dht"
 	"communicator/dht/record"
@@ -18,9 +20,10 @@ import (
 // else through an agent of ours.
 
 // publishName has the records that are valid now put into the overlay again.
-func (c *Client) publishName(ctx context.Context, row ownName, p place) error {
-	if err := c.fetchRecords(ctx, &row, p); err != nil {
-		return err
+func (c *Client) publishName(ctx context.Context, row ownName, p place) (ownName, error) {
+	row, err := c.fetchRecords(ctx, row, p)
+	if err != nil {
+		return row, err
 	}
 	var due [][]byte
 	now := c.now()
@@ -29,14 +32,21 @@ func (c *Client) publishName(ctx context.Context, row ownName, p place) error {
 			due = append(due, b)
 		}
 	}
-	if len(due) == 0 {
-		return nil
+	if len(due) > 0 {
+		if err := c.publishRecords(ctx, p, due); err != nil {
+			return row, err
+		}
 	}
+	return c.changeName(ctx, row.setting(), func(at *ownName) { at.Published = now })
+}
+
+// publishRecords asks a directory of the namespace, or else an agent of ours, to publish.
+func (c *Client) publishRecords(ctx context.Context, p place, due [][]byte) error {
 	network, _, err := c.named(ctx, nil)
 	if err != nil {
 		return err
 	}
-	through := append([]string{}, p.space.Peers...)
+	through := slices.Clone(p.space.Peers)
 	err = c.st.View(ctx, func(tx *store.Tx) error {
 		own, err := ownAgents(tx, RoleSending|RoleReceiving, AgentActive)
 		for _, a := range own {
@@ -47,48 +57,48 @@ func (c *Client) publishName(ctx context.Context, row ownName, p place) error {
 	if err != nil {
 		return err
 	}
-	var problems error
+	problems := lookup.ErrUnreachable
 	for _, uri := range through {
 		_, err := network.Publish(ctx, uri, due)
 		var refused *wire.StatusError
 		if err == nil || errors.As(err, &refused) && refused.Status == wire.StatusTryAgain {
-			row.Published = now
-			return c.st.Update(ctx, row.save)
+			return nil
 		}
 		problems = errors.Join(problems, err)
 	}
 	return problems
 }
 
-// fetchRecords gets new records when the ones at hand end soon or are not there. While
+// fetchRecords gets new records when the ones at hand end soon or are not there, or when
+// the namespace has a new manifest: with another zone key they lie at other places. While
 // the directory cannot make them, those at hand go on.
-func (c *Client) fetchRecords(ctx context.Context, row *ownName, p place) error {
+func (c *Client) fetchRecords(ctx context.Context, row ownName, p place) (ownName, error) {
 	var until time.Time
 	for _, b := range row.Records {
 		if r, err := record.Parse(b); err == nil && r.NotAfter.After(until) {
 			until = r.NotAfter
 		}
 	}
-	if until.After(c.now().Add(recordsLeft)) {
-		return nil
+	manifest := p.space.Manifest.Number
+	if row.Manifest == manifest && until.After(c.now().Add(recordsLeft)) {
+		return row, nil
 	}
 	_, key, err := row.identity()
 	if err != nil {
-		return err
+		return row, err
 	}
 	fresh, err := directory.Owner{Client: p.dir, NS: p.space.ID, Name: p.label, Key: key}.Records(ctx)
 	if err != nil {
 		if until.After(c.now()) {
-			return nil
+			return row, nil
 		}
 		var refused *wire.StatusError
 		if errors.As(err, &refused) && refused.Status == wire.StatusUnsupported {
-			return nil // found through the namespace's directories alone
+			return row, nil // found through the namespace's directories alone
 		}
-		return err
+		return row, err
 	}
-	row.Records = fresh
-	return c.st.Update(ctx, row.save)
+	return c.changeName(ctx, row.setting(), func(now *ownName) { now.Records, now.Manifest = fresh, manifest })
 }
 
 const (

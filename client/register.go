@@ -2,11 +2,10 @@ package client
 
 import (
 	"context"
-	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"communicator/client/directory"
@@ -18,95 +17,6 @@ import (
 	"communicator/particle"
 	"communicator/wire"
 )
-
-// OwnName is a name of ours in a namespace.
-type OwnName struct {
-	Name      string // as it was registered: alice@club
-	Namespace proof.NSID
-	Label     proof.Name
-	Attested  bool       // the namespace has logged it
-	Statement proof.Hash // of the newest statement, once attested
-	Identity  particle.IdDoc
-}
-
-// ownName is the row of a name of ours.
-type ownName struct {
-	Name      string    `json:"name"`
-	NSID      string    `json:"nsid"`
-	Label     string    `json:"label"`
-	Identity  []byte    `json:"identity"` // private keys
-	Revoke    []byte    `json:"revoke"`   // the code that revokes the key, whoever has it
-	Draft     []byte    `json:"draft"`    // the statement, perhaps without the attesting signature
-	Opening   []byte    `json:"opening"`
-	Statement []byte    `json:"statement,omitempty"` // hash, once it is attested
-	Records   [][]byte  `json:"records,omitempty"`   // for the overlay, sealed
-	Published time.Time `json:"published"`
-	Stocked   time.Time `json:"stocked"`
-}
-
-const nameSetting = "own-name/"
-
-func (o ownName) setting() string { return nameSetting + o.NSID + "/" + o.Label }
-
-func (o ownName) identity() (particle.Identity, ed25519.PrivateKey, error) {
-	id, err := particle.ParseIdentity(o.Identity)
-	if err != nil {
-		return id, nil, err
-	}
-	return id, ed25519.NewKeyFromSeed(o.Identity[:ed25519.SeedSize]), nil
-}
-
-func (o ownName) save(tx *store.Tx) error {
-	b, err := json.Marshal(o)
-	if err != nil {
-		return err
-	}
-	return tx.SetSetting(o.setting(), b)
-}
-
-func (o ownName) public() (OwnName, error) {
-	ns, err := proof.ParseNSID(o.NSID)
-	if err != nil {
-		return OwnName{}, err
-	}
-	id, _, err := o.identity()
-	out := OwnName{Name: o.Name, Namespace: ns, Label: proof.Name(o.Label), Attested: len(o.Statement) > 0, Identity: id.Doc()}
-	copy(out.Statement[:], o.Statement)
-	return out, err
-}
-
-func ownNames(tx *store.Tx) ([]ownName, error) {
-	keys, err := tx.SettingKeys(nameSetting)
-	var out []ownName
-	for _, key := range keys {
-		b, err := tx.Setting(key)
-		if err != nil {
-			return nil, err
-		}
-		var o ownName
-		if err := json.Unmarshal(b, &o); err != nil {
-			return nil, fmt.Errorf("%w: %s", store.ErrDamaged, key)
-		}
-		out = append(out, o)
-	}
-	return out, err
-}
-
-// OwnNames lists our names.
-func (c *Client) OwnNames(ctx context.Context) (out []OwnName, err error) {
-	err = c.st.View(ctx, func(tx *store.Tx) error {
-		rows, err := ownNames(tx)
-		for _, row := range rows {
-			o, err := row.public()
-			if err != nil {
-				return err
-			}
-			out = append(out, o)
-		}
-		return err
-	})
-	return out, err
-}
 
 // Errors of names.
 var (
@@ -127,11 +37,16 @@ type RegisterOptions struct {
 	Peers []string    // directories to ask beside the namespace's own
 }
 
+// draftLife is how long a draft is handed in again as it is. A directory takes statements
+// that were made within [proof.MaxSkew]; the rest is for the way and for clocks.
+const draftLife = proof.MaxSkew / 2
+
 // Register takes a name in a namespace: a new identity is made and kept, and its consent
 // handed to a directory of the namespace. Where the directory attests by itself, which
 // takes a token, the name is ours when this returns; otherwise the error is
-// [ErrNotAttested] and the authority attests the [Client.Draft]. Asking again goes on
-// where it ended.
+// [ErrNotAttested] and the authority attests the [Client.Draft], which it has to do
+// within minutes: call this again for a fresh one. Asking again goes on where it ended,
+// with the same identity, whichever of its drafts was attested.
 //
 // Errors: [ErrNameTaken], [ErrNotAttested], [ErrNoAttester], those of lookup.Lookup and
 // client/directory.
@@ -141,91 +56,180 @@ func (c *Client) Register(ctx context.Context, name string, o RegisterOptions) (
 		return OwnName{}, err
 	}
 	defer p.dir.Close()
-	row, err := c.draftName(ctx, name, p)
+	row, err := c.attestName(ctx, name, p, o)
 	if err != nil {
 		return OwnName{}, err
 	}
-	if len(row.Statement) == 0 {
-		if err := c.submitName(ctx, row, p, o.Token); err != nil {
-			return OwnName{}, err
-		}
-		if row, err = c.confirmName(ctx, row, p); err != nil {
-			return OwnName{}, err
-		}
-	}
-	if err := c.stockName(ctx, &row, p); err != nil {
+	if row, err = c.stockName(ctx, row, p); err != nil {
 		return OwnName{}, err
 	}
-	if err := c.publishName(ctx, row, p); err != nil {
+	if row, err = c.publishName(ctx, row, p); err != nil {
 		c.opts.Logger.Debug("name not published", "err", err) // a later pass does
 	}
 	return row.public()
 }
 
-// draftName returns the row of the name, made and saved if it is new, so that a crash
-// at any later point goes on with the same identity and the same statement.
-func (c *Client) draftName(ctx context.Context, name string, p place) (ownName, error) {
+// attestName brings a name as far as that the namespace has logged it.
+func (c *Client) attestName(ctx context.Context, name string, p place, o RegisterOptions) (ownName, error) {
+	row, err := c.ownRow(ctx, nameSetting+p.space.ID.String()+"/"+string(p.label))
+	known := err == nil
+	switch {
+	case known && len(row.Statement) > 0:
+		return row, nil
+	case known:
+		// Perhaps one of our drafts was attested meanwhile.
+		if row, err = c.confirmName(ctx, row, o.Peers); !errors.Is(err, ErrNotAttested) {
+			return row, err
+		}
+	case !errors.Is(err, store.ErrNotFound):
+		return row, err
+	}
+	if row, err = c.draftName(ctx, name, p, o.Peers); err != nil {
+		return row, err
+	}
+	taken := c.submitName(ctx, row, p, o.Token)
+	if taken != nil && !errors.Is(taken, ErrNameTaken) {
+		return row, taken
+	}
+	row, err = c.confirmName(ctx, row, o.Peers) // taken perhaps by ourselves, with another draft
+	if errors.Is(err, ErrNotAttested) && taken != nil {
+		err = taken
+	}
+	return row, err
+}
+
+// draftName returns the row of the name with a draft that can be handed in. What is new
+// of it is saved, so that a crash at any later point goes on with the same identity.
+func (c *Client) draftName(ctx context.Context, name string, p place, peers []string) (ownName, error) {
 	row := ownName{NSID: p.space.ID.String(), Label: string(p.label), Name: name}
 	known, err := c.ownRow(ctx, row.setting())
 	if err == nil {
-		return known, nil
-	}
-	if !errors.Is(err, store.ErrNotFound) {
+		row = known
+	} else if !errors.Is(err, store.ErrNotFound) {
 		return row, err
 	}
 	now := c.now().UTC().Truncate(time.Second)
+	if row.drafted(now) {
+		return row, nil
+	}
 	attesting, err := attestingKey(p.space.Manifest, now)
 	if err != nil {
 		return row, err
 	}
-	history, _, err := p.dir.Statements(ctx, p.space.ID, p.label, 0)
-	var refused *wire.StatusError
-	if err != nil && !(errors.As(err, &refused) && refused.Status == wire.StatusNotFound) {
+	state, err := nameState(ctx, p, now)
+	if err != nil {
 		return row, err
-	}
-	state := proof.NewName(p.space.ID, p.label)
-	for _, l := range history {
-		if state, err = proof.Apply(state, l.Statement, p.space.Manifest, l.Statement.Issued); err != nil {
-			return row, err
-		}
 	}
 	if holder, _ := state.Current(now); holder.Kind != proof.Nobody {
 		return row, fmt.Errorf("%w: %s", ErrNameTaken, name)
 	}
-	id, err := particle.NewIdentity(c.opts.Rand)
-	if err != nil {
+	if err := c.newKeys(&row); err != nil {
 		return row, err
 	}
-	var code, opening [32]byte
-	for _, b := range [][]byte{code[:], opening[:]} {
-		if _, err := io.ReadFull(c.opts.Rand, b); err != nil {
-			return row, err
-		}
-	}
-	row.Identity, row.Revoke, row.Opening = id.Marshal(), code[:], opening[:]
-	s := state.FirstBind(proof.IdDoc(id.Doc()), proof.RevokeCommitment(code), proof.By{Attesting: attesting, Issued: now})
-	_, key, err := row.identity()
-	if err != nil {
-		return row, err
-	}
-	if err := s.Sign(key); err != nil {
-		return row, err
-	}
-	if row.Draft, err = s.MarshalDraft(); err != nil {
-		return row, err
-	}
-	return row, c.st.Update(ctx, row.save)
-}
-
-func (c *Client) ownRow(ctx context.Context, setting string) (row ownName, err error) {
-	err = c.st.View(ctx, func(tx *store.Tx) error {
-		b, err := tx.Setting(setting)
-		if err != nil {
+	err = c.st.Update(ctx, func(tx *store.Tx) error {
+		meanwhile, err := ownRowIn(tx, row.setting())
+		if err == nil {
+			row = meanwhile // the keys that are there are the ones that count
+		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		return json.Unmarshal(b, &row)
+		for _, peer := range peers {
+			if !slices.Contains(row.Peers, peer) && len(row.Peers) < maxPeers {
+				row.Peers = append(row.Peers, peer)
+			}
+		}
+		if row.drafted(now) || len(row.Statement) > 0 {
+			return row.save(tx)
+		}
+		if err := row.draft(state, proof.By{Attesting: attesting, Issued: now}); err != nil {
+			return err
+		}
+		return row.save(tx)
 	})
 	return row, err
+}
+
+// drafted says whether there is a draft that a directory takes now.
+func (o ownName) drafted(now time.Time) bool {
+	s, err := proof.ParseDraft(o.Draft)
+	return err == nil && now.Sub(s.Issued).Abs() <= draftLife
+}
+
+// draft makes the statement anew, with the keys that the row has.
+func (o *ownName) draft(state proof.NameState, by proof.By) error {
+	id, key, err := o.identity()
+	if err != nil {
+		return err
+	}
+	if len(o.Revoke) != 32 {
+		return store.ErrDamaged
+	}
+	s := state.FirstBind(proof.IdDoc(id.Doc()), proof.RevokeCommitment([32]byte(o.Revoke)), by)
+	if err := s.Sign(key); err != nil {
+		return err
+	}
+	o.Draft, err = s.MarshalDraft()
+	return err
+}
+
+// newKeys draws the secrets of a row that has none.
+func (c *Client) newKeys(row *ownName) error {
+	if len(row.Identity) > 0 {
+		return nil
+	}
+	id, err := particle.NewIdentity(c.opts.Rand)
+	if err != nil {
+		return err
+	}
+	row.Identity, row.Revoke, row.Opening = id.Marshal(), make([]byte, 32), make([]byte, len(proof.Opening{}))
+	for _, b := range [][]byte{row.Revoke, row.Opening} {
+		if _, err := io.ReadFull(c.opts.Rand, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nameState folds what the namespace has logged of a name.
+func nameState(ctx context.Context, p place, now time.Time) (proof.NameState, error) {
+	state := proof.NewName(p.space.ID, p.label)
+	for range maxStatementPages {
+		history, more, err := p.dir.Statements(ctx, p.space.ID, p.label, state.Version)
+		var refused *wire.StatusError
+		if errors.As(err, &refused) && refused.Status == wire.StatusNotFound {
+			return state, nil
+		}
+		if err != nil {
+			return state, err
+		}
+		for _, l := range history {
+			m, err := signedUnder(p.space.Chain, l.Statement)
+			if err != nil {
+				return state, err
+			}
+			if state, err = proof.Apply(state, l.Statement, m, l.Statement.Issued); err != nil {
+				return state, err
+			}
+		}
+		if !more || len(history) == 0 {
+			return state, nil
+		}
+	}
+	return state, fmt.Errorf("%w: a history without an end", directory.ErrProtocol)
+}
+
+// signedUnder returns the newest manifest under which a statement verifies: attesting keys
+// change, and old statements stay.
+func signedUnder(chain proof.Chain, s proof.Statement) (m proof.Manifest, err error) {
+	for number := chain.Current().Number; number > 0; number-- {
+		if m, err = chain.Manifest(number); err != nil {
+			return m, err
+		}
+		if err = s.Verify(m); err == nil {
+			return m, nil
+		}
+	}
+	return m, err
 }
 
 // attestingKey picks the key that will attest: the one that is valid longest.
@@ -242,7 +246,9 @@ func attestingKey(m proof.Manifest, now time.Time) (key proof.Key, err error) {
 	return key, err
 }
 
-// submitName hands the draft to the directory.
+// submitName hands the draft to the directory. A draft that is refused for good is
+// dropped, and the next Register makes another; the keys stay, since the namespace may
+// have attested them.
 func (c *Client) submitName(ctx context.Context, row ownName, p place, token *vend.Token) error {
 	s, err := proof.ParseDraft(row.Draft)
 	if err != nil {
@@ -261,31 +267,37 @@ func (c *Client) submitName(ctx context.Context, row ownName, p place, token *ve
 	if !errors.As(err, &refused) {
 		return err
 	}
-	switch {
-	case refused.Status == wire.StatusPermission && token == nil:
-		return nil // the authority may have attested it by hand: see what is logged
-	case refused.Status == wire.StatusMalformed:
-		// Too old: the statement says when it was made, and a directory takes fresh ones.
-		return errors.Join(err, c.dropName(ctx, row))
-	case refused.Status == wire.StatusConflict:
-		return errors.Join(ErrNameTaken, c.dropName(ctx, row))
+	switch refused.Status {
+	case wire.StatusPermission:
+		if token == nil {
+			return nil // the authority may have attested it by hand: see what is logged
+		}
+	case wire.StatusConflict:
+		return errors.Join(ErrNameTaken, c.dropDraft(ctx, row))
+	case wire.StatusMalformed, wire.StatusExpired:
+		return errors.Join(err, c.dropDraft(ctx, row))
 	}
 	return err
 }
 
-// dropName forgets a draft that will never be attested: the next Register makes another.
-func (c *Client) dropName(ctx context.Context, row ownName) error {
-	return c.st.Update(ctx, func(tx *store.Tx) error { return tx.DeleteSetting(row.setting()) })
+// dropDraft forgets a draft that will never be attested, unless there is another by now.
+func (c *Client) dropDraft(ctx context.Context, row ownName) error {
+	_, err := c.changeName(ctx, row.setting(), func(now *ownName) {
+		if slices.Equal(now.Draft, row.Draft) {
+			now.Draft = nil
+		}
+	})
+	return err
 }
 
 // confirmName looks the name up as anybody would.
-func (c *Client) confirmName(ctx context.Context, row ownName, p place) (ownName, error) {
+func (c *Client) confirmName(ctx context.Context, row ownName, peers []string) (ownName, error) {
 	_, resolver, err := c.named(ctx, nil)
 	if err != nil {
 		return row, err
 	}
-	res, err := resolver.FromDirectories(ctx, row.Label+"@"+row.NSID)
-	if errors.Is(err, lookup.ErrNotFound) {
+	res, err := resolver.FromDirectories(ctx, row.Label+"@"+row.NSID, slices.Concat(row.Peers, peers)...)
+	if errors.Is(err, lookup.ErrNotFound) || err == nil && res.IdDoc == (proof.IdDoc{}) {
 		return row, ErrNotAttested
 	}
 	if err != nil {
@@ -298,18 +310,23 @@ func (c *Client) confirmName(ctx context.Context, row ownName, p place) (ownName
 	if particle.IdDoc(res.IdDoc) != id.Doc() {
 		return row, fmt.Errorf("%w: %s", ErrNameTaken, row.Name)
 	}
+	if res.Uncompared {
+		return row, fmt.Errorf("%w: %s", lookup.ErrUncompared, row.Name)
+	}
 	hash := res.Statement.Hash()
-	row.Statement = hash[:]
-	return row, c.st.Update(ctx, row.save)
+	return c.changeName(ctx, row.setting(), func(now *ownName) { now.Statement = hash[:] })
 }
 
 // Draft is what a namespace's authority attests by hand: the statement that lacks its
 // signature, the identity document, and the opening of the log's commitment. It is no
-// secret.
+// secret. Authorities take one for some minutes only: [Client.Register] makes it anew.
 //
-// Errors: [ErrNoName].
+// Errors: [ErrNoName], also if the last draft was refused.
 func (c *Client) Draft(ctx context.Context, name string) (directory.Draft, error) {
 	row, err := c.findName(ctx, name)
+	if err == nil && len(row.Draft) == 0 {
+		err = fmt.Errorf("%w: register it again", ErrNoName)
+	}
 	if err != nil {
 		return directory.Draft{}, err
 	}
@@ -318,22 +335,7 @@ func (c *Client) Draft(ctx context.Context, name string) (directory.Draft, error
 	return directory.Draft{Statement: row.Draft, Identity: doc[:], Opening: row.Opening}, err
 }
 
-// findName returns a name of ours.
-func (c *Client) findName(ctx context.Context, name string) (ownName, error) {
-	full, err := proof.ParseFullName(name)
-	if err != nil {
-		return ownName{}, err
-	}
-	var found ownName
-	err = c.st.View(ctx, func(tx *store.Tx) error {
-		rows, err := ownNames(tx)
-		for _, row := range rows {
-			if row.Name == full.String() || row.Label+"@"+row.NSID == full.String() {
-				found = row
-				return nil
-			}
-		}
-		return errors.Join(err, fmt.Errorf("%w: %s", ErrNoName, name))
-	})
-	return found, err
-}
+const (
+	maxPeers          = 16 // that a row remembers
+	maxStatementPages = 64
+)

@@ -63,7 +63,12 @@ func lostMessages(tx *store.Tx, contact store.ID, ids []MessageID) ([]store.Mess
 		return nil, fmt.Errorf("client: at most %d messages are sent anew at once", maxResend)
 	}
 	out := make([]store.Message, 0, len(ids))
+	seen := map[MessageID]bool{}
 	for _, id := range ids {
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
 		m, err := ownMessage(tx, contact, id)
 		if err != nil {
 			return nil, err

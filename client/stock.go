@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -21,65 +22,118 @@ import (
 // introduction's offer is. The last-resort package is shared by all who come when the
 // others have gone: its mailbox stays open, and each handshake in it makes a contact.
 
-// stockName fills the directory's stock of a name up.
-func (c *Client) stockName(ctx context.Context, row *ownName, p place) error {
+// stockName fills the directory's stock of a name up. A package is kept in the row until
+// the directory has it, so that one whose upload failed is not made again.
+func (c *Client) stockName(ctx context.Context, row ownName, p place) (ownName, error) {
 	_, key, err := row.identity()
 	if err != nil {
-		return err
+		return row, err
 	}
 	owner := directory.Owner{Client: p.dir, NS: p.space.ID, Name: p.label, Key: key}
+	if row, err = c.uploadPending(ctx, row, owner); err != nil {
+		return row, err
+	}
 	stock, err := owner.Stock(ctx)
 	if err != nil {
-		return err
+		return row, err
+	}
+	open, err := c.openVended(ctx, row)
+	if err != nil {
+		return row, err
 	}
 	missing := 0
 	if stock.OneTime <= stockLow {
-		missing = min(stockSize-stock.OneTime, stock.Room)
+		missing = max(0, min(stockSize-stock.OneTime, stock.Room, maxVended-lastResorts-open))
 	}
-	fresh := stock.LastResort.Before(c.now().Add(lastResortLeft))
-	var packages [][]byte
-	for i := range missing + 1 {
-		oneTime := i < missing
-		if !oneTime && !fresh {
-			continue
+	for range missing {
+		if row, err = c.vendable(ctx, row, true); err != nil {
+			break
 		}
-		pkg, err := c.vendable(ctx, *row, oneTime)
-		if err != nil {
-			if len(packages) == 0 {
-				return err
+	}
+	if err == nil && stock.LastResort.Before(c.now().Add(lastResortLeft)) && open+missing < maxVended {
+		row, err = c.vendable(ctx, row, false)
+	}
+	if err != nil && len(row.Pending) == 0 {
+		return row, err // otherwise what there is, is of use already
+	}
+	if row, err = c.uploadPending(ctx, row, owner); err != nil {
+		return row, err
+	}
+	return c.changeName(ctx, row.setting(), func(now *ownName) { now.Stocked = c.now() })
+}
+
+// uploadPending hands over what the directory does not have yet. What it refuses for good
+// is of no use to anybody.
+func (c *Client) uploadPending(ctx context.Context, row ownName, owner directory.Owner) (ownName, error) {
+	usable := slices.DeleteFunc(slices.Clone(row.Pending), func(b []byte) bool {
+		pkg, err := particle.ParsePackage(b)
+		return err != nil || pkg.Expires().Before(c.now().Add(pendingLeft))
+	})
+	if len(row.Pending) == 0 {
+		return row, nil
+	}
+	if len(usable) > 0 {
+		if err := owner.Upload(ctx, usable...); err != nil && retryable(err) {
+			return row, err
+		} else if err != nil {
+			c.opts.Logger.Debug("packages refused", "err", err)
+		}
+	}
+	done := row.Pending
+	return c.changeName(ctx, row.setting(), func(now *ownName) {
+		now.Pending = slices.DeleteFunc(now.Pending, func(b []byte) bool {
+			return slices.ContainsFunc(done, func(d []byte) bool { return slices.Equal(b, d) })
+		})
+	})
+}
+
+// vendedAs is what whoever comes through a name's package is called at first.
+func vendedAs(row ownName) string { return shortName("via " + row.Name) }
+
+// openVended counts the packages of a name through which somebody may still come.
+func (c *Client) openVended(ctx context.Context, row ownName) (n int, err error) {
+	err = c.st.View(ctx, func(tx *store.Tx) error {
+		open, err := tx.Invitations(store.InvitationOpen)
+		for _, v := range open {
+			if len(v.Secret) == 0 && v.Name == vendedAs(row) {
+				n++
 			}
-			break // what there is, is of use already
 		}
-		packages = append(packages, pkg)
-	}
-	if len(packages) > 0 {
-		if err := owner.Upload(ctx, packages...); err != nil {
-			return err
-		}
-	}
-	row.Stocked = c.now()
-	return c.st.Update(ctx, row.save)
+		return err
+	})
+	return n, err
 }
 
 // vendable makes a package under the name's own identity and saves what accepting it
-// takes.
-func (c *Client) vendable(ctx context.Context, row ownName, oneTime bool) ([]byte, error) {
+// takes, and that it is to be uploaded.
+func (c *Client) vendable(ctx context.Context, row ownName, oneTime bool) (ownName, error) {
 	identity, _, err := row.identity()
 	if err != nil {
-		return nil, err
+		return row, err
 	}
 	cited, err := citation(row)
 	if err != nil {
-		return nil, err
+		return row, err
 	}
-	own, err := c.offerAs(ctx, identity, particle.PackageOptions{OneTime: oneTime, Attestation: cited}, "via "+row.Name)
+	own, err := c.offerAs(ctx, identity, particle.PackageOptions{OneTime: oneTime, Attestation: cited}, vendedAs(row))
 	if err != nil {
-		return nil, err
+		return row, err
 	}
-	if err := c.st.Update(ctx, own.save); err != nil {
-		return nil, err
+	now := row
+	err = c.st.Update(ctx, func(tx *store.Tx) (err error) {
+		if now, err = ownRowIn(tx, row.setting()); err != nil {
+			return err
+		}
+		if err := own.save(tx); err != nil {
+			return err
+		}
+		now.Pending = append(now.Pending, own.secret.Package().Bytes())
+		return now.save(tx)
+	})
+	if err != nil {
+		return row, err // which lacks the package that was not saved
 	}
-	return own.secret.Package().Bytes(), c.at("stocked")
+	return now, c.at("stocked")
 }
 
 // citation is what a package under a name says of it: namespace 32 ‖ statement hash 32.
@@ -143,32 +197,41 @@ func (c *Client) tendNames(ctx context.Context) error {
 	return err
 }
 
-func (c *Client) nameDue(row ownName) bool {
-	now := c.now()
-	return now.Sub(row.Stocked).Abs() >= stockEvery || now.Sub(row.Published).Abs() >= publishEvery
+func (c *Client) nameDue(row ownName) bool { return c.stockDue(row) || c.publishDue(row) }
+
+func (c *Client) stockDue(row ownName) bool { return c.now().Sub(row.Stocked).Abs() >= stockEvery }
+
+func (c *Client) publishDue(row ownName) bool {
+	return c.now().Sub(row.Published).Abs() >= publishEvery
 }
 
 func (c *Client) tendName(ctx context.Context, row ownName) error {
-	p, err := c.placeOf(ctx, row.Label+"@"+row.NSID, nil)
+	p, err := c.placeOf(ctx, row.Label+"@"+row.NSID, row.Peers)
 	if err != nil {
 		return err
 	}
 	defer p.dir.Close()
-	if err := c.stockName(ctx, &row, p); err != nil {
-		return err
+	var problems error
+	if c.stockDue(row) {
+		_, problems = c.stockName(ctx, row, p)
 	}
-	return c.publishName(ctx, row, p)
+	if c.publishDue(row) {
+		_, err = c.publishName(ctx, row, p)
+	}
+	return errors.Join(problems, err)
 }
 
 // handshakeSetting names a handshake in the mailbox of a shared package; its value is
 // the contact that came of it. It is the replay cache that a package without a one-time
 // prekey needs, and lives as long as the package.
 func handshakeSetting(invitation store.ID, h particle.HandshakeID) string {
-	return fmt.Sprintf("handshake/%x/%x", invitation[:], h[:])
+	return fmt.Sprintf("%s%x", handshakesOf(invitation), h[:])
 }
 
+func handshakesOf(invitation store.ID) string { return fmt.Sprintf("handshake/%x/", invitation[:]) }
+
 func forgetHandshakes(tx *store.Tx, invitation store.ID) error {
-	keys, err := tx.SettingKeys(fmt.Sprintf("handshake/%x/", invitation[:]))
+	keys, err := tx.SettingKeys(handshakesOf(invitation))
 	for _, key := range keys {
 		if err := tx.DeleteSetting(key); err != nil {
 			return err
@@ -191,6 +254,13 @@ func (c *Client) takeInShared(tx *store.Tx, in *arrival, v store.Invitation, sec
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
+	met, err := tx.SettingKeys(handshakesOf(v.ID))
+	if err != nil {
+		return err
+	}
+	if len(met) >= maxShared {
+		return c.quarantine(tx, in, store.Contact{}, ciphertext, "too many at once")
+	}
 	accepted, err := particle.Accept(secret, ciphertext, c.now())
 	if err != nil {
 		return c.quarantine(tx, in, store.Contact{}, ciphertext, err.Error())
@@ -199,7 +269,7 @@ func (c *Client) takeInShared(tx *store.Tx, in *arrival, v store.Invitation, sec
 	if r.ID, err = c.randomID(); err != nil {
 		return err
 	}
-	if r.Name, err = freeName(tx, v.Name); err != nil {
+	if r.Name, err = c.freeName(tx, v.Name); err != nil {
 		return err
 	}
 	r.State, r.Particle, r.Degraded = store.ContactEstablished, accepted.Particle.Marshal(), true
@@ -247,4 +317,10 @@ const (
 	// lastResortLeft is what the shared package must have left before it is replaced: a
 	// mailbox for first messages lives a week.
 	lastResortLeft = wire.MaxContactAge / 2
+	// maxVended bounds the packages of a name through which somebody may still come, each
+	// of which has an open mailbox; lastResorts of them are left for the shared ones.
+	maxVended   = 4 * stockSize
+	lastResorts = 2
+	// pendingLeft is what a package must have left to be uploaded.
+	pendingLeft = 2 * 24 * time.Hour
 )

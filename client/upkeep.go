@@ -31,15 +31,6 @@ func (c *Client) upkeep(ctx context.Context) (wake time.Time, err error) {
 	if err := c.tendClaims(ctx); err != nil {
 		return wake, err
 	}
-	if err := c.tendGossip(ctx); err != nil {
-		return wake, err
-	}
-	if err := c.tendNames(ctx); err != nil {
-		return wake, err
-	}
-	if err := c.tendAsking(ctx); err != nil {
-		return wake, err
-	}
 	established := 0
 	for _, row := range contacts {
 		due, err := c.tend(ctx, row)
@@ -62,7 +53,28 @@ func (c *Client) upkeep(ctx context.Context) (wake time.Time, err error) {
 	if err := c.closeInvitations(ctx); err != nil {
 		return wake, err
 	}
+	if err := c.tendNamespaces(ctx); err != nil {
+		return wake, err
+	}
 	return wake, c.prune(ctx)
+}
+
+// tendNamespaces does what concerns names, after all else and for a limited time: it asks
+// directories, which may be slow, and contacts do not wait for them.
+func (c *Client) tendNamespaces(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, namesPatience)
+	defer cancel()
+	for _, tend := range []func(context.Context) error{c.tendGossip, c.tendNames, c.tendAsking} {
+		err := tend(limited)
+		if limited.Err() != nil && ctx.Err() == nil {
+			c.opts.Logger.Debug("names not finished", "err", err)
+			return nil // the next pass goes on
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tend looks after one relationship. It returns when an answer is due, or zero.

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"communicator/dht"
+	"communicator/dht/record"
 	"communicator/wire"
 	"communicator/wire/mux"
 	"communicator/wire/pb"
@@ -52,10 +53,12 @@ func (p *publisher) take(record []byte, now time.Time) (wait time.Duration) {
 	return 0
 }
 
-func (p *publisher) giveBack(record []byte) {
+func (p *publisher) giveBack(records ...[]byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.seen, sha256.Sum256(record))
+	for _, r := range records {
+		delete(p.seen, sha256.Sum256(r))
+	}
 }
 
 // servePublish answers /communicator/publish/1: docs/dht.md.
@@ -93,29 +96,45 @@ func (n *Node) publish(ctx context.Context, records [][]byte) *pb.PublishReply {
 	default:
 		return later(publishBusy)
 	}
-	var entries []dht.Entry
+	entries, err := n.entriesOf(records)
+	if err != nil {
+		return &pb.PublishReply{Status: uint32(wire.StatusMalformed)}
+	}
 	for i, r := range records {
-		of, err := dht.Entries(r)
-		if err != nil {
-			return &pb.PublishReply{Status: uint32(wire.StatusMalformed)}
-		}
 		if wait := n.publisher.take(r, n.Now()); wait > 0 {
-			for _, taken := range records[:i] {
-				n.publisher.giveBack(taken)
-			}
+			n.publisher.giveBack(records[:i]...)
 			return later(wait)
 		}
-		entries = append(entries, of...)
 	}
 	report, err := n.overlay.dht.Publish(ctx, entries...)
 	if err == nil {
 		return &pb.PublishReply{Status: uint32(wire.StatusOK), Stored: uint32(report.Least())}
 	}
-	for _, r := range records {
-		n.publisher.giveBack(r)
-	}
+	n.publisher.giveBack(records...)
 	if errors.Is(err, dht.ErrNotStored) || errors.Is(err, dht.ErrNoPeers) || ctx.Err() != nil {
 		return &pb.PublishReply{Status: uint32(wire.StatusUnreachable)}
 	}
 	return &pb.PublishReply{Status: uint32(wire.StatusMalformed)} // validation, before anything was sent
+}
+
+// entriesOf returns where records go, once all of them are known to be good: only what
+// took its maker some work may take room in the list of what was published.
+func (n *Node) entriesOf(records [][]byte) (entries []dht.Entry, err error) {
+	bits := n.settings.DHT.WorkBits
+	if bits == 0 {
+		bits = record.WorkBits // as in dht.Config
+	}
+	for _, r := range records {
+		of, err := dht.Entries(r)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range of {
+			if err := record.Validate(e.Key, e.Value, n.Now(), bits); err != nil {
+				return nil, err
+			}
+		}
+		entries = append(entries, of...)
+	}
+	return entries, nil
 }

@@ -3,6 +3,7 @@ package directory
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -93,9 +94,9 @@ func (c *Client) Attestation(ctx context.Context, chain proof.Chain, name proof.
 	if err != nil {
 		return nil, proof.Verified{}, fmt.Errorf("%w: staple: %w", ErrProtocol, err)
 	}
-	v, err := proof.VerifyStaple(staple, chain, secret, now)
-	if v.Statement.Name != "" && v.Statement.Name != name {
-		return nil, proof.Verified{}, fmt.Errorf("%w: another name", ErrProtocol)
+	v, err := proof.VerifyStaple(staple, chain, name, secret, now)
+	if errors.Is(err, proof.ErrName) {
+		return nil, proof.Verified{}, fmt.Errorf("%w: another name: %w", ErrProtocol, err)
 	}
 	return resp.Staple, v, err
 }

@@ -66,4 +66,9 @@ func (s streamed) Tags(ctx context.Context, ns proof.NSID, tags []proof.Hash) (m
 	return out, nil
 }
 
+func (s streamed) Revocations(ctx context.Context, chain proof.Chain, key proof.Key) ([]proof.Statement, error) {
+	list, err := s.c.Revocations(ctx, chain, key)
+	return list, notFound(err)
+}
+
 func (s streamed) Close() error { return s.c.Close() }

@@ -13,10 +13,20 @@
 // For each namespace the newest checkpoint of its log that was ever verified is kept;
 // another one counts only with a proof that one log holds both. For each name the
 // highest version and its statement are kept; an older version is refused
-// ([ErrRolledBack]). Two checkpoints that no log holds, or two statements of one
-// version, are the namespace's own signatures against it: they are kept as a
-// [proof.Fork] or a contradiction, the namespace is frozen ([ErrFrozen]) and stays so
-// until the person decides otherwise ([Resolver.Forget]).
+// ([ErrRolledBack]), and the next one has to build on it. Two checkpoints that no log
+// holds, two statements of one version, or one that builds on another past, are the
+// namespace's own signatures against it: they are kept as a [proof.Fork] or a
+// contradiction, the namespace is frozen ([ErrFrozen]) and stays so until the person
+// decides otherwise ([Resolver.Forget]). If one of two checkpoints is by a key of the log
+// that was replaced since, it may be a thief's work, and warns alone. What comes with a
+// log that nobody could compare is shown ([Result.Uncompared]) and not remembered.
+//
+// # What waits, and who objects
+//
+// A change that takes a name from whom it was seen with is in force a hold after this
+// person first saw it, whatever times it claims, and the directories are asked whether
+// the key that it replaces objects ([ErrVetoed]). A name that is seen for the first
+// time, and versions between two looks, have only their own times.
 //
 // # What is remembered, and where
 //
@@ -28,6 +38,7 @@
 // # Who learns what
 //
 // Peers of the overlay see a blinded key and who asked for it. A directory of the
-// namespace, which is asked only where the overlay has no answer or a doubtful one, sees
-// the name.
+// namespace, which is asked where the overlay has no answer or a doubtful one, sees the
+// name. Of a name whose key was replaced all of them are asked for vetoes, until the
+// change has settled, and see a hash of the key. Once a day one is asked for manifests.
 package lookup

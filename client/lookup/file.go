@@ -127,7 +127,7 @@ func verifyFile(b []byte, now time.Time, secrets *secrets) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		v, err := proof.VerifyStaple(staple, s.chain, proof.NameSecret(secrets.of(s.name, s.chain.NSID())), now)
+		v, err := proof.VerifyStaple(staple, s.chain, s.name, proof.NameSecret(secrets.of(s.name, s.chain.NSID())), now)
 		if err != nil {
 			return Result{}, err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -32,13 +33,19 @@ type Joined struct {
 // it, through a proxy if there is one.
 type HostFunc func(identity crypto.PrivKey) (host.Host, error)
 
-// Join makes the host, and enters the overlay through the nodes of these URIs. It
-// returns the error of that, if no node could be reached, together with a Joined that
-// can still ask directories.
+// Join makes the host, and enters the overlay through the nodes of these URIs: those
+// that the person named, and those that are remembered, for instance from manifests,
+// each node once and at most 32. It returns the error of that, if no node could be
+// reached, together with a Joined that can still ask directories. What the person named
+// and is no URI is an error, [ErrURI], without a Joined; what others wrote is passed over.
 //
 // If all of them have private or loopback addresses the overlay is taken for a private
 // network's, and cfg for its configuration.
-func Join(ctx context.Context, newHost HostFunc, cfg dht.Config, through []string) (*Joined, error) {
+func Join(ctx context.Context, newHost HostFunc, cfg dht.Config, named, remembered []string) (*Joined, error) {
+	peers, private, err := entries(named, remembered)
+	if err != nil {
+		return nil, err
+	}
 	identity, _, err := crypto.GenerateEd25519Key(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -48,19 +55,7 @@ func Join(ctx context.Context, newHost HostFunc, cfg dht.Config, through []strin
 		return nil, err
 	}
 	cfg.Server = false
-	peers := make([]peer.AddrInfo, 0, len(through))
-	private := 0
-	for _, s := range through {
-		uri, err := agenturi.Parse(s)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%q: %w", s, err), h.Close())
-		}
-		if manet.IsPrivateAddr(uri.Addr) || manet.IsIPLoopback(uri.Addr) {
-			private++
-		}
-		peers = append(peers, peer.AddrInfo{ID: uri.Peer, Addrs: []ma.Multiaddr{uri.Addr}})
-	}
-	if len(peers) > 0 && private == len(peers) {
+	if private {
 		cfg.Private, cfg.AnyGroup = true, true
 	}
 	d, err := dht.New(h, cfg)
@@ -72,6 +67,24 @@ func Join(ctx context.Context, newHost HostFunc, cfg dht.Config, through []strin
 		return j, dht.ErrNoPeers
 	}
 	return j, d.Bootstrap(ctx, peers)
+}
+
+// entries reads the nodes to enter through; private is whether none of them is public.
+func entries(named, remembered []string) (peers []peer.AddrInfo, private bool, err error) {
+	for i, text := range slices.Concat(named, remembered) {
+		uri, err := agenturi.Parse(text)
+		if err != nil && i < len(named) {
+			return nil, false, fmt.Errorf("%w: number %d of %d", ErrURI, i+1, len(named))
+		}
+		if err != nil || len(peers) == maxEntries || slices.ContainsFunc(peers, func(p peer.AddrInfo) bool { return p.ID == uri.Peer }) {
+			continue
+		}
+		peers = append(peers, peer.AddrInfo{ID: uri.Peer, Addrs: []ma.Multiaddr{uri.Addr}})
+	}
+	public := slices.ContainsFunc(peers, func(p peer.AddrInfo) bool {
+		return !manet.IsPrivateAddr(p.Addrs[0]) && !manet.IsIPLoopback(p.Addrs[0])
+	})
+	return peers, len(peers) > 0 && !public, nil
 }
 
 // Overlay is what lookups read.

@@ -49,17 +49,21 @@ type Result struct {
 	Checks, Warnings []string
 	// Held: attested, and not in force before Settles.
 	Held bool
+	// Uncompared: the log could not be compared with what it showed before, so this is not
+	// remembered, and nothing is to be built on it.
+	Uncompared bool
 	// FromOverlay: the record came from the DHT; otherwise from a directory. Hops is how
 	// many round trips to the overlay came one after another.
 	FromOverlay bool
 	Hops        int
+	hold        time.Duration // of the manifest in force
 }
 
 // Lookup finds and proves whose key a name is. Peers are directories to ask beside
 // those that the namespace names.
 //
 // Errors: [ErrUnknownNamespace], [ErrNotFound], [ErrUnreachable], [ErrRolledBack],
-// [ErrFrozen], [ErrNotDelegated], and those of directory/proof, for what was found and
+// [ErrFrozen], [ErrVetoed], [ErrNotDelegated], [ErrUncompared] for a delegation, and those of directory/proof, for what was found and
 // did not hold.
 func (r *Resolver) Lookup(ctx context.Context, name string, peers ...string) (Result, error) {
 	full, err := proof.ParseFullName(name)
@@ -68,6 +72,9 @@ func (r *Resolver) Lookup(ctx context.Context, name string, peers ...string) (Re
 	}
 	top, err := r.Namespace(ctx, full.NS, peers...)
 	if err != nil {
+		return Result{}, err
+	}
+	if top, err = r.daily(ctx, top, peers); err != nil {
 		return Result{}, err
 	}
 	path := []step{}
@@ -80,10 +87,16 @@ func (r *Resolver) Lookup(ctx context.Context, name string, peers ...string) (Re
 		if one.Statement.Delegate == (proof.NSID{}) || one.Held {
 			return proof.NSID{}, fmt.Errorf("%s: %w", label, ErrNotDelegated)
 		}
+		if one.Uncompared {
+			return proof.NSID{}, fmt.Errorf("%s: %w", label, ErrUncompared)
+		}
 		path = append(path, step{known[ns].Chain, label, one.Staple})
 		// A namespace that another one points at is served there too, or by the
 		// peers that the person named.
-		next, err := r.Namespace(ctx, one.Statement.Delegate.String(), slices.Concat(known[ns].Peers, peers)...)
+		next, err := r.Namespace(ctx, one.Statement.Delegate.String(), sources(peers, known[ns].Peers)...)
+		if err == nil {
+			next, err = r.daily(ctx, next, peers)
+		}
 		known[next.ID] = next
 		return next.ID, err
 	})
@@ -117,11 +130,7 @@ func (r *Resolver) one(ctx context.Context, n Namespace, name proof.Name, peers 
 	if n.Frozen {
 		return Result{}, fmt.Errorf("%w: %s", ErrFrozen, n.ID)
 	}
-	for _, p := range peers {
-		if !slices.Contains(n.Peers, p) {
-			n.Peers = append(n.Peers[:len(n.Peers):len(n.Peers)], p)
-		}
-	}
+	n.Peers = sources(peers, n.Peers)
 	secret := r.secrets.of(name, n.ID)
 	res, overlayErr := r.fromOverlay(ctx, n, name, secret)
 	if overlayErr != nil {
@@ -138,6 +147,17 @@ func (r *Resolver) one(ctx context.Context, n Namespace, name proof.Name, peers 
 		res.Checks = append(res.Checks, c.What)
 	}
 	return res, r.compare(ctx, n, name, &res)
+}
+
+// sources puts the directories that the person named now before the others.
+func sources(named, others []string) []string {
+	all := make([]string, 0, len(named)+len(others))
+	for _, p := range slices.Concat(named, others) {
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // pick chooses what to tell of two failures: proof that something is wrong before
@@ -179,7 +199,7 @@ func (r *Resolver) fromOverlay(ctx context.Context, n Namespace, name proof.Name
 	if err != nil {
 		return Result{}, err
 	}
-	res, err := r.verify(ctx, n, payload, secret)
+	res, err := r.verify(ctx, n, name, payload, secret)
 	res.FromOverlay, res.Hops = true, answer.Hops
 	if answer.Alarm {
 		res.Warnings = append(res.Warnings, "the peers around this name's record lie closer together than chance would have it: somebody may be hiding newer records")
@@ -197,29 +217,29 @@ func (r *Resolver) fromDirectory(ctx context.Context, n Namespace, name proof.Na
 		if err != nil {
 			return err
 		}
-		res, err = r.verify(ctx, n, staple, secret)
+		res, err = r.verify(ctx, n, name, staple, secret)
 		return err
 	})
 	return res, err
 }
 
 // verify checks a staple, with newer manifests if it cites one that is not known.
-func (r *Resolver) verify(ctx context.Context, n Namespace, b []byte, secret record.NameSecret) (Result, error) {
+func (r *Resolver) verify(ctx context.Context, n Namespace, name proof.Name, b []byte, secret record.NameSecret) (Result, error) {
 	staple, err := proof.ParseStaple(b)
 	if err != nil {
 		return Result{}, err
 	}
 	if staple.Manifest > n.Manifest.Number {
-		if n, err = r.refresh(ctx, n); err != nil {
+		if n, err = r.refresh(ctx, n, n.Peers); err != nil {
 			return Result{}, err
 		}
 	}
-	v, err := proof.VerifyStaple(staple, n.Chain, proof.NameSecret(secret), r.o.Now())
+	v, err := proof.VerifyStaple(staple, n.Chain, name, proof.NameSecret(secret), r.o.Now())
 	held := errors.Is(err, proof.ErrHold)
 	if err != nil && !held {
 		return Result{}, err
 	}
-	res := Result{Verified: v, Staple: b, Held: held}
+	res := Result{Verified: v, Staple: b, Held: held, hold: n.Manifest.Hold}
 	if held {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("a %s, not in force before %s", v.Change, v.Settles.UTC().Format(time.RFC3339)))
 	}

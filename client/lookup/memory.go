@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ type Memory interface {
 type Rows interface {
 	Get(key string) ([]byte, error) // nil, nil for an absent one
 	Put(key string, value []byte) error
+	Delete(key string) error // no error for an absent one
 	Keys(prefix string) ([]string, error)
 }
 
@@ -43,6 +45,8 @@ type spaceRow struct {
 	Fork       []byte    `json:"fork,omitempty"`     // why it is frozen: a proof that anyone can verify
 	Conflict   [][]byte  `json:"conflict,omitempty"` // or two staples of one version of a name
 	Seen       time.Time `json:"seen"`
+	// ManifestsAt is when newer manifests were last asked for.
+	ManifestsAt time.Time `json:"manifests_at,omitzero"`
 }
 
 // nameRow is what is remembered of a name.
@@ -52,6 +56,26 @@ type nameRow struct {
 	Version uint32    `json:"version"`
 	Staple  []byte    `json:"staple"`
 	Seen    time.Time `json:"seen"`
+	Settles time.Time `json:"settles,omitzero"`  // until then it is attested and not in force
+	Settled bool      `json:"settled,omitempty"` // vetoes were asked for after it had settled
+	Vetoed  bool      `json:"vetoed,omitempty"`
+}
+
+// on is the day on which the row was seen.
+func (row nameRow) on() string { return row.Seen.UTC().Format(time.DateOnly) }
+
+// statement reads the row's statement; an empty row has an empty one.
+func (row nameRow) statement() (st proof.Staple, s proof.Statement, err error) {
+	if row.Version == 0 {
+		return st, s, nil
+	}
+	if st, err = proof.ParseStaple(row.Staple); err == nil {
+		s, err = proof.ParseStatement(st.Statement)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrMemory, err)
+	}
+	return st, s, err
 }
 
 func spaceKey(ns proof.NSID) string { return "ns-" + ns.String() }
@@ -104,6 +128,12 @@ func (d Dir) Update(_ context.Context, fn func(Rows) error) error {
 		return err
 	}
 	for key, value := range rows.written {
+		if value == nil {
+			if err := os.Remove(filepath.Join(d.path, key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			continue
+		}
 		if err := durable.WriteFile(filepath.Join(d.path, key), value); err != nil {
 			return err
 		}
@@ -113,7 +143,7 @@ func (d Dir) Update(_ context.Context, fn func(Rows) error) error {
 
 type dirRows struct {
 	path    string
-	written map[string][]byte
+	written map[string][]byte // nil: deleted
 }
 
 func (r dirRows) Get(key string) ([]byte, error) {
@@ -138,6 +168,11 @@ func (r dirRows) Put(key string, value []byte) error {
 	return nil
 }
 
+func (r dirRows) Delete(key string) error {
+	r.written[key] = nil
+	return nil
+}
+
 func (r dirRows) Keys(prefix string) ([]string, error) {
 	entries, err := os.ReadDir(r.path)
 	if err != nil {
@@ -145,9 +180,15 @@ func (r dirRows) Keys(prefix string) ([]string, error) {
 	}
 	var keys []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), prefix) {
+		if _, changed := r.written[e.Name()]; !changed && strings.HasPrefix(e.Name(), prefix) {
 			keys = append(keys, e.Name())
 		}
 	}
+	for key, value := range r.written {
+		if value != nil && strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
 	return keys, nil
 }

@@ -29,6 +29,8 @@ type Directory interface {
 	Consistency(ctx context.Context, ns proof.NSID, older, newer int64) (p tlog.TreeProof, root tlog.Hash, err error)
 	// Tags returns which of the tags are in the log, and where.
 	Tags(ctx context.Context, ns proof.NSID, tags []proof.Hash) (map[proof.Hash]int64, error)
+	// Revocations returns the vetoes and revocations of a key.
+	Revocations(ctx context.Context, chain proof.Chain, key proof.Key) ([]proof.Statement, error)
 	// Close ends the connection.
 	Close() error
 }

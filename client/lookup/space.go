@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"communicator/directory/proof"
 	"communicator/wire/agenturi"
@@ -19,6 +20,8 @@ type Namespace struct {
 	Peers    []string // directories to ask, the manifest's first
 	Frozen   bool
 	Fork     []byte // why: a marshalled proof.Fork; nil if two staples contradict each other
+
+	manifestsAt time.Time // when newer manifests were last asked for
 }
 
 func (row spaceRow) namespace() (Namespace, error) {
@@ -31,7 +34,7 @@ func (row spaceRow) namespace() (Namespace, error) {
 		return Namespace{}, fmt.Errorf("%w: %w", ErrMemory, err)
 	}
 	n := Namespace{ID: id, Petname: row.Petname, Manifest: chain.Current(), Chain: chain, Peers: chain.Current().Peers,
-		Frozen: row.Fork != nil || len(row.Conflict) > 0, Fork: row.Fork}
+		Frozen: row.Fork != nil || len(row.Conflict) > 0, Fork: row.Fork, manifestsAt: row.ManifestsAt}
 	for _, p := range row.Peers {
 		if !slices.Contains(n.Peers, p) {
 			n.Peers = append(n.Peers[:len(n.Peers):len(n.Peers)], p)
@@ -52,6 +55,9 @@ func (r *Resolver) Add(ctx context.Context, id proof.NSID, petname string, peers
 		petname = string(name)
 	}
 	manifests, err := r.manifests(ctx, id, nil, peers)
+	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNotFound) {
+		err = fmt.Errorf("%w: no directory gave its manifests: %w", ErrUnknownNamespace, err)
+	}
 	if err != nil {
 		return Namespace{}, err
 	}
@@ -59,8 +65,11 @@ func (r *Resolver) Add(ctx context.Context, id proof.NSID, petname string, peers
 }
 
 // AddManifests is [Resolver.Add] for manifests that came from elsewhere, such as a file.
+// A chain that says something else than the remembered one is refused with [ErrFrozen];
+// other signatures below the same manifest are no difference.
 func (r *Resolver) AddManifests(ctx context.Context, id proof.NSID, petname string, manifests [][]byte, peers ...string) (n Namespace, err error) {
-	if _, err := proof.VerifyChain(id, manifests...); err != nil {
+	chain, err := proof.VerifyChain(id, manifests...)
+	if err != nil {
 		return Namespace{}, err
 	}
 	err = r.o.Memory.Update(ctx, func(rows Rows) error {
@@ -73,6 +82,9 @@ func (r *Resolver) AddManifests(ctx context.Context, id proof.NSID, petname stri
 			switch {
 			case other.NSID == row.NSID:
 				row = other
+				if err := row.extendedBy(chain); err != nil {
+					return err
+				}
 			case petname != "" && other.Petname == petname:
 				return fmt.Errorf("%w: %s is %s", ErrPetname, petname, other.NSID)
 			}
@@ -80,8 +92,8 @@ func (r *Resolver) AddManifests(ctx context.Context, id proof.NSID, petname stri
 		if petname != "" {
 			row.Petname = petname
 		}
-		if len(manifests) > len(row.Manifests) {
-			row.Manifests = manifests
+		if have := len(row.Manifests); len(manifests) > have {
+			row.Manifests = slices.Concat(row.Manifests, manifests[have:])
 		}
 		for _, p := range peers {
 			if uri, err := agenturi.Parse(p); err == nil {
@@ -92,12 +104,27 @@ func (r *Resolver) AddManifests(ctx context.Context, id proof.NSID, petname stri
 			}
 		}
 		row.Seen = r.o.Now()
+		row.ManifestsAt = row.Seen
 		if n, err = row.namespace(); err != nil {
 			return err
 		}
 		return putRow(rows, spaceKey(id), row)
 	})
 	return n, err
+}
+
+// extendedBy refuses a chain that is not the row's, longer or shorter.
+func (row spaceRow) extendedBy(c proof.Chain) error {
+	for i := range min(len(row.Manifests), int(c.Current().Number)) {
+		m, err := proof.ParseManifest(row.Manifests[i])
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrMemory, err)
+		}
+		if other, err := c.Manifest(uint32(i + 1)); err != nil || other.Hash() != m.Hash() {
+			return fmt.Errorf("%w: %s has two manifests of number %d", ErrFrozen, row.NSID, i+1)
+		}
+	}
+	return nil
 }
 
 // Namespaces lists what is remembered.
@@ -122,9 +149,25 @@ func (r *Resolver) Forget(ctx context.Context, id proof.NSID) error {
 	return r.o.Memory.Update(ctx, func(rows Rows) error {
 		row, ok, err := getRow[spaceRow](rows, spaceKey(id))
 		if err != nil || !ok {
-			return errors.Join(err, ErrUnknownNamespace)
+			return errors.Join(err, notKnown(ok))
 		}
 		row.Checkpoint, row.Fork, row.Conflict = nil, nil, nil
+		keys, err := rows.Keys("name-")
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			name, _, err := getRow[nameRow](rows, key)
+			if err != nil {
+				return err
+			}
+			if name.NSID != row.NSID {
+				continue
+			}
+			if err := rows.Delete(key); err != nil {
+				return err
+			}
+		}
 		return putRow(rows, spaceKey(id), row)
 	})
 }
@@ -188,21 +231,46 @@ func (r *Resolver) manifests(ctx context.Context, id proof.NSID, have [][]byte, 
 		out = all
 		return nil
 	})
-	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNotFound) {
-		err = fmt.Errorf("%w: no directory gave its manifests: %w", ErrUnknownNamespace, err)
-	}
 	return out, err
 }
 
 // refresh fetches newer manifests, if there are any, and remembers them.
-func (r *Resolver) refresh(ctx context.Context, n Namespace) (Namespace, error) {
+func (r *Resolver) refresh(ctx context.Context, n Namespace, peers []string) (Namespace, error) {
 	var have [][]byte
 	for _, m := range n.Chain.Signed() {
 		have = append(have, m)
 	}
-	all, err := r.manifests(ctx, n.ID, have, n.Peers)
+	all, err := r.manifests(ctx, n.ID, have, peers)
 	if err != nil || len(all) == len(have) {
 		return n, err
 	}
 	return r.AddManifests(ctx, n.ID, "", all)
+}
+
+// daily asks for newer manifests if that was not tried for a day: a namespace that takes
+// a stolen key back has to reach those who look names up. That nobody can be asked, or
+// answers well, is no error here.
+func (r *Resolver) daily(ctx context.Context, n Namespace, peers []string) (Namespace, error) {
+	now := r.o.Now()
+	if age := now.Sub(n.manifestsAt); r.o.Dial == nil || n.Frozen || age >= 0 && age < refreshEvery {
+		return n, nil
+	}
+	err := r.o.Memory.Update(ctx, func(rows Rows) error {
+		row, ok, err := getRow[spaceRow](rows, spaceKey(n.ID))
+		if err != nil || !ok {
+			return errors.Join(err, notKnown(ok))
+		}
+		row.ManifestsAt = now
+		return putRow(rows, spaceKey(n.ID), row)
+	})
+	if err != nil {
+		return n, err
+	}
+	patience, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
+	newer, err := r.refresh(patience, n, sources(peers, n.Peers))
+	if err != nil {
+		return n, context.Cause(ctx)
+	}
+	return newer, nil
 }

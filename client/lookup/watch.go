@@ -19,7 +19,7 @@ type Watched struct {
 	Known   uint32   // the highest version known before; 0: none
 	Logged  []uint32 // versions after it that are in the log, rising
 	Size    int64    // entries of the log
-	Result  Result   // of the lookup, if something was new; else zero
+	Result  Result   // of the lookup, if something was new and could be proved; else zero
 	Changed bool
 	// Warnings has what the owner of the name should know: a log that could not be
 	// compared, or an entry that the directories do not show.
@@ -27,11 +27,15 @@ type Watched struct {
 }
 
 // Watch asks the log of a name's namespace for statements about the name that were not
-// known, without trusting the directory to tell: their tags are in the log or not. It
-// is how an owner learns that somebody else was given the name. Call it again and
-// again; what it found is remembered.
+// known, by their tags, which the owner computes. It is how an owner learns that somebody
+// else was given the name. Call it again and again; what it found is remembered.
 //
-// Errors: those of [Resolver.Lookup].
+// No proof shows that a tag is not in a log: a directory can leave one out of its
+// answer. What it cannot do is show the statement to others and then show this person a
+// log without the entry. So ask more than one directory.
+//
+// What could not be looked up, though the log has it, is a warning. Errors: those of
+// [Resolver.Lookup], for the log itself; [ErrFrozen].
 func (r *Resolver) Watch(ctx context.Context, name string, peers ...string) (Watched, error) {
 	full, err := proof.ParseFullName(name)
 	if err != nil {
@@ -47,16 +51,24 @@ func (r *Resolver) Watch(ctx context.Context, name string, peers ...string) (Wat
 	if n.Frozen {
 		return Watched{}, fmt.Errorf("%w: %s", ErrFrozen, n.ID)
 	}
+	if n, err = r.daily(ctx, n, peers); err != nil {
+		return Watched{}, err
+	}
 	w := Watched{Full: full.String()}
 	label := full.Labels[0]
 	if w.Known, err = r.known(ctx, n.ID, label); err != nil {
 		return w, err
 	}
-	if err := r.askLog(ctx, n, label, slices.Concat(n.Peers, peers), &w); err != nil || len(w.Logged) == 0 {
+	if err := r.askLog(ctx, n, label, sources(peers, n.Peers), &w); err != nil || len(w.Logged) == 0 {
 		return w, err
 	}
 	w.Changed = true
 	w.Result, err = r.Lookup(ctx, name, peers...)
+	if err != nil && !errors.Is(err, ErrFrozen) && ctx.Err() == nil {
+		w.Result = Result{}
+		w.Warnings = append(w.Warnings, "what is new could not be looked up: "+err.Error())
+		return w, nil
+	}
 	if err == nil && !slices.Contains(w.Logged, w.Result.Statement.Version) {
 		w.Warnings = append(w.Warnings, fmt.Sprintf("the log has version %d of the name, and what is shown is version %d: somebody is hiding a statement",
 			slices.Max(w.Logged), w.Result.Statement.Version))
@@ -106,16 +118,17 @@ func (r *Resolver) askLog(ctx context.Context, n Namespace, name proof.Name, pee
 	if err != nil {
 		return err
 	}
-	cp, err := openAny(n.Chain, note)
+	cp, _, err := openAny(n.Chain, note)
 	if err != nil {
-		if n, err = r.refresh(ctx, n); err != nil {
+		if n, err = r.refresh(ctx, n, peers); err != nil {
 			return err
 		}
-		if cp, err = openAny(n.Chain, note); err != nil {
+		if cp, _, err = openAny(n.Chain, note); err != nil {
 			return errors.Join(proof.ErrCheckpoint, err)
 		}
 	}
 	w.Size = cp.Size
-	var checks []string
-	return r.compareLog(ctx, n.ID, peers, note, &checks, &w.Warnings)
+	c, err := r.compareLog(ctx, n.ID, peers, note)
+	w.Warnings = append(w.Warnings, c.warnings...)
+	return err
 }

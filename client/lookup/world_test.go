@@ -43,6 +43,7 @@ type authority struct {
 	entries                []entry
 	states                 map[proof.Name]proof.NameState
 	hashes                 []tlog.Hash
+	revocations            []proof.Statement // vetoes and revocations
 }
 
 type entry struct {
@@ -100,6 +101,12 @@ func (a *authority) log(name proof.Name, s proof.Statement, doc []byte, keys ...
 	next, err := proof.Apply(a.state(name), s, a.chain().Current(), a.now)
 	check(a.t, err)
 	a.states[name] = next
+	a.raw(name, s, doc)
+}
+
+// raw appends a statement whatever it says: what a namespace can do that lies.
+func (a *authority) raw(name proof.Name, s proof.Statement, doc []byte) {
+	a.t.Helper()
 	b, err := s.Marshal()
 	check(a.t, err)
 	var opening proof.Opening
@@ -148,6 +155,38 @@ func (a *authority) rotate(name proof.Name, from, to string) {
 	doc, key := idDoc(a.t, to)
 	_, old := idDoc(a.t, from)
 	a.log(name, a.state(name).Rotate(doc, proof.Hash{}, a.by()), doc[:], key, old)
+}
+
+// reset takes a name from its holder, after the hold.
+func (a *authority) reset(name proof.Name, to string) {
+	a.t.Helper()
+	doc, key := idDoc(a.t, to)
+	a.log(name, a.state(name).Reset(doc, proof.Hash{}, proof.DefaultHold, a.by()), doc[:], key)
+}
+
+// veto objects to the newest change of a name; it reaches the directories.
+func (a *authority) veto(name proof.Name, who string) {
+	a.t.Helper()
+	_, key := idDoc(a.t, who)
+	st := a.state(name)
+	v := st.VetoOf(len(st.Open)-1, a.now)
+	check(a.t, v.Sign(key))
+	next, err := proof.Apply(st, v, a.chain().Current(), a.now)
+	check(a.t, err)
+	a.states[name] = next
+	a.revocations = append(a.revocations, v)
+}
+
+// amend makes the next manifest.
+func (a *authority) amend(change func(*proof.Manifest)) {
+	a.t.Helper()
+	m := a.chain().Current()
+	m.Issued = a.now
+	change(&m)
+	m.Sort()
+	signed, err := proof.Amend(a.chain().Current(), m, a.root)
+	check(a.t, err)
+	a.manifests = append(a.manifests, signed)
 }
 
 func (a *authority) delegate(name proof.Name, to proof.NSID) {
@@ -272,6 +311,19 @@ func (n node) Tags(_ context.Context, id proof.NSID, tags []proof.Hash) (map[pro
 		}
 	}
 	return out, nil
+}
+
+func (n node) Revocations(_ context.Context, c proof.Chain, key proof.Key) (list []proof.Statement, _ error) {
+	a, err := n.of(c.NSID())
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range a.revocations {
+		if s.Key == key {
+			list = append(list, s)
+		}
+	}
+	return list, nil
 }
 
 func (n node) Close() error { return nil }

@@ -60,11 +60,13 @@ func (f *namesFlags) with(cmd *cobra.Command, fn func(ctx context.Context, r *lo
 	if err != nil {
 		return err
 	}
-	through := f.via
+	var remembered []string
 	for _, n := range known {
-		through = append(through, n.Peers...)
+		if n.Petname != "" { // others were only looked at, and anybody can make one
+			remembered = append(remembered, n.Peers...)
+		}
 	}
-	j, err := f.join(ctx, through)
+	j, err := f.join(ctx, remembered)
 	if err != nil {
 		return err
 	}
@@ -79,13 +81,13 @@ func (f *namesFlags) with(cmd *cobra.Command, fn func(ctx context.Context, r *lo
 	return errors.Join(err, j.Close())
 }
 
-// join enters the overlay; that none of the nodes can be reached shows in the lookups.
-func (f *namesFlags) join(ctx context.Context, through []string) (*lookup.Joined, error) {
+// join enters the overlay, through --via first; that none of the nodes can be reached shows in the lookups.
+func (f *namesFlags) join(ctx context.Context, remembered []string) (*lookup.Joined, error) {
 	host, err := transport.NewHost(f.profile.proxy)
 	if err != nil {
 		return nil, err
 	}
-	j, err := lookup.Join(ctx, lookup.HostFunc(host), dht.Config{Refresh: -1}, through)
+	j, err := lookup.Join(ctx, lookup.HostFunc(host), dht.Config{Refresh: -1}, f.via, remembered)
 	if j == nil {
 		return nil, usage(err)
 	}
@@ -111,7 +113,7 @@ func (f *namesFlags) openMemory() (lookup.Dir, error) {
 }
 
 func nameCommands() []*cobra.Command {
-	return []*cobra.Command{lookupCommand(), attestationCommand(), watchCommand(), registerCommand(), ruleCommand(), contactCommand()}
+	return []*cobra.Command{lookupCommand(), attestationCommand(), watchCommand(), registerCommand(), ruleCommand(), tokenCommand(), contactCommand()}
 }
 
 func lookupCommand() *cobra.Command {
@@ -175,56 +177,6 @@ func lookupBatch(ctx context.Context, r *lookup.Resolver, in io.Reader, out io.W
 		return fmt.Errorf("%d could not be proved", failed)
 	}
 	return lines.Err()
-}
-
-type resultJSON struct {
-	Name      string     `json:"name"`
-	Namespace string     `json:"namespace"`
-	Version   uint32     `json:"version"`
-	Identity  string     `json:"identity_key,omitempty"` // Ed25519, base64
-	Delegate  string     `json:"delegate,omitempty"`
-	Statement string     `json:"statement"`
-	LoggedAt  time.Time  `json:"logged_not_checked_for_revocation_since"`
-	Held      *time.Time `json:"in_force_from,omitempty"`
-	Checks    []string   `json:"checks"`
-	Warnings  []string   `json:"warnings"`
-	Overlay   bool       `json:"from_overlay"`
-	Hops      int        `json:"hops"`
-}
-
-func printResult(w io.Writer, res lookup.Result, asJSON bool) error {
-	hash := res.Statement.Hash()
-	j := resultJSON{Name: res.Full, Namespace: res.Namespace.String(), Version: res.Statement.Version,
-		Statement: base64.StdEncoding.EncodeToString(hash[:]), LoggedAt: res.LoggedAt,
-		Checks: append([]string{}, res.Checks...), Warnings: append([]string{}, res.Warnings...), Overlay: res.FromOverlay, Hops: res.Hops}
-	if res.IdDoc != (proof.IdDoc{}) {
-		key := res.IdDoc.Key()
-		j.Identity = base64.StdEncoding.EncodeToString(key[:])
-	}
-	if res.Statement.Delegate != (proof.NSID{}) {
-		j.Delegate = res.Statement.Delegate.String()
-	}
-	if res.Held {
-		j.Held = &res.Settles
-	}
-	if asJSON {
-		return printJSON(w, j)
-	}
-	fmt.Fprintln(w, printable(j.Name))
-	for _, c := range j.Checks {
-		fmt.Fprintf(w, "  ✓ %s\n", printable(c))
-	}
-	for _, c := range j.Warnings {
-		fmt.Fprintf(w, "  ! %s\n", printable(c))
-	}
-	if j.Identity != "" {
-		fmt.Fprintf(w, "  key %s\n", j.Identity)
-	}
-	if j.Delegate != "" {
-		fmt.Fprintf(w, "  delegated to %s\n", j.Delegate)
-	}
-	_, err := fmt.Fprintf(w, "  logged; not checked for revocation since %s\n", res.LoggedAt.Local().Format(time.DateTime))
-	return err
 }
 
 func attestationCommand() *cobra.Command {
@@ -312,19 +264,6 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-func printWatched(w io.Writer, seen lookup.Watched) error {
-	at := time.Now().Format(time.DateTime)
-	for _, warning := range seen.Warnings {
-		fmt.Fprintf(w, "%s ! %s\n", at, printable(warning))
-	}
-	if !seen.Changed {
-		_, err := fmt.Fprintf(w, "%s %s: version %d, nothing new in %d entries\n", at, printable(seen.Full), seen.Known, seen.Size)
-		return err
-	}
-	fmt.Fprintf(w, "%s %s: new in the log: version %v\n", at, printable(seen.Full), seen.Logged)
-	return printResult(w, seen.Result, false)
 }
 
 func registerCommand() *cobra.Command {

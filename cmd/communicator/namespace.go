@@ -26,7 +26,7 @@ import (
 
 func namespaceCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "namespace", Short: "Run a namespace of names, or know those of others", GroupID: "names", Args: usageArgs(cobra.NoArgs)}
-	cmd.AddCommand(namespaceInit(), namespaceShow(), namespaceAdd(), namespaceList(), namespaceToken(), namespaceRule(),
+	cmd.AddCommand(namespaceInit(), namespaceShow(), namespaceAdd(), namespaceForget(), namespaceList(), namespaceToken(), namespaceRule(),
 		namespaceAttest(), namespaceDelegate(), namespaceRevoke(), namespaceRotate(), namespacePeers(), namespaceLog(), namespaceServe())
 	return cmd
 }
@@ -202,7 +202,7 @@ func (f registrarFlags) with(cmd *cobra.Command, dir string, fn func(ctx context
 		return usagef("--via URI is needed: the manifest names no node that serves the namespace")
 	}
 	ctx := cmd.Context()
-	j, err := f.names.join(ctx, through)
+	j, err := f.names.join(ctx, a.Chain().Current().Peers)
 	if err != nil {
 		return err
 	}

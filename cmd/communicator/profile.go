@@ -156,9 +156,9 @@ func statusOfClient(err error) int {
 	case errors.As(err, &long), errors.Is(err, client.ErrBadLink), errors.Is(err, invite.ErrVersion), errors.Is(err, client.ErrBadName),
 		errors.Is(err, client.ErrWrongPassphrase), errors.Is(err, client.ErrSamePerson),
 		errors.Is(err, particle.ErrNotSafetyCode), errors.Is(err, particle.ErrOwnSafetyCode),
-		errors.Is(err, nearby.ErrBadName), errors.Is(err, proof.ErrName), errors.Is(err, lookup.ErrPetname):
+		errors.Is(err, nearby.ErrBadName), errors.Is(err, proof.ErrName), errors.Is(err, lookup.ErrPetname), errors.Is(err, lookup.ErrURI):
 		return exitUsage
-	case errors.Is(err, lookup.ErrFrozen), errors.Is(err, lookup.ErrRolledBack):
+	case provesNothing(err):
 		return exitInvalid
 	case errors.Is(err, lookup.ErrNotFound), errors.Is(err, lookup.ErrUnknownNamespace), errors.Is(err, client.ErrNoName):
 		return exitNotFound
@@ -170,4 +170,19 @@ func statusOfClient(err error) int {
 		return exitNotFound
 	}
 	return exitFailed
+}
+
+// provesNothing is whether something was shown that does not hold.
+func provesNothing(err error) bool {
+	for _, one := range []error{
+		lookup.ErrFrozen, lookup.ErrRolledBack, lookup.ErrUncompared, lookup.ErrVetoed, lookup.ErrFormerKey,
+		proof.ErrSignature, proof.ErrSigner, proof.ErrThreshold, proof.ErrManifest, proof.ErrNamespace, proof.ErrExpiredKey,
+		proof.ErrKind, proof.ErrIdentity, proof.ErrTime, proof.ErrHold, proof.ErrCheckpoint, proof.ErrUnverifiable,
+		proof.ErrBound, proof.ErrReplaced, proof.ErrWitnesses, proof.ErrInclusion, proof.ErrConsistency,
+	} {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	return false
 }

@@ -32,7 +32,7 @@ func BenchmarkVerifyStaple(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := VerifyStaple(st, w.chain, secret, now); err != nil {
+		if _, err := VerifyStaple(st, w.chain, "alice", secret, now); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -56,11 +56,11 @@ func Example() {
 	// Blair has the namespace's id and manifests, and was given the staple.
 	parsed, err := proof.ParseStaple(staple)
 	check(err)
-	v, err := proof.VerifyStaple(parsed, chain, secret, now.Add(time.Hour))
+	v, err := proof.VerifyStaple(parsed, chain, "alice", secret, now.Add(time.Hour))
 	check(err)
 	fmt.Println(v.Statement.Name, "is the key that Alice has:", v.IdDoc == id)
 	fmt.Println("logged, not checked for revocation since", v.LoggedAt.Format(time.DateTime))
-	_, err = proof.VerifyStaple(parsed, chain, proof.NameSecret{9}, now.Add(time.Hour))
+	_, err = proof.VerifyStaple(parsed, chain, "alice", proof.NameSecret{9}, now.Add(time.Hour))
 	fmt.Println("under another name:", errors.Is(err, proof.ErrInclusion))
 	// Output:
 	// alice is the key that Alice has: true

@@ -83,7 +83,7 @@ func FuzzParseStaple(f *testing.F) {
 		if err != nil || bytes.Equal(changed, b) {
 			return
 		}
-		if _, err := VerifyStaple(st, w.chain, secretNamed("alice"), t0); err == nil {
+		if _, err := VerifyStaple(st, w.chain, "alice", secretNamed("alice"), t0); err == nil {
 			t.Errorf("%x verifies", changed)
 		}
 	})

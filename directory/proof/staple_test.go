@@ -96,7 +96,7 @@ func TestStaplesFitAQRCode(t *testing.T) {
 		if len(b) > test.most {
 			t.Errorf("%s: %d bytes, want at most %d", what, len(b), test.most)
 		}
-		if _, err := VerifyStaple(st, test.w.chain, secretNamed(string(test.s.Name)), t0.Add(time.Hour)); err != nil {
+		if _, err := VerifyStaple(st, test.w.chain, test.s.Name, secretNamed(string(test.s.Name)), t0.Add(time.Hour)); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 		code, err := qrcode.Encode(string(b), qrcode.Low, 1024)
@@ -114,7 +114,7 @@ func TestVerifyStaple(t *testing.T) {
 	_, s := w.bound(t)
 	id := idDocNamed("alice")
 	st := w.staple(t, s, &id, 20, 50)
-	v, err := VerifyStaple(st, w.chain, secretNamed("alice"), t0.Add(time.Hour))
+	v, err := VerifyStaple(st, w.chain, "alice", secretNamed("alice"), t0.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestVerifyStaple(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := VerifyStaple(st, longer, secretNamed("alice"), t0.Add(time.Hour)); err != nil {
+	if _, err := VerifyStaple(st, longer, "alice", secretNamed("alice"), t0.Add(time.Hour)); err != nil {
 		t.Errorf("under a newer manifest: %v", err)
 	}
 	// One without the attesting key does: what the key signed is distrusted.
@@ -155,7 +155,7 @@ func TestVerifyStaple(t *testing.T) {
 	if longer, err = longer.Extend(amendment); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := VerifyStaple(st, longer, secretNamed("alice"), t0.Add(time.Hour)); !errors.Is(err, ErrSigner) {
+	if _, err := VerifyStaple(st, longer, "alice", secretNamed("alice"), t0.Add(time.Hour)); !errors.Is(err, ErrSigner) {
 		t.Errorf("without the attesting key: %v", err)
 	}
 }
@@ -223,17 +223,20 @@ func TestVerifyStapleRefuses(t *testing.T) {
 		"too few witnesses":          {change(func(st *Staple) { st.Checkpoint = w.checkpoint(t, 50, tlog.Hash{1}, 0) }), ErrWitnesses},
 		"a checkpoint of the future": {change(func(st *Staple) { st.Checkpoint = later(st.Checkpoint) }), ErrTime},
 	} {
-		if v, err := VerifyStaple(test.st, w.chain, secretNamed("alice"), t0.Add(time.Hour)); !errors.Is(err, test.want) || v.Checks != nil {
+		if v, err := VerifyStaple(test.st, w.chain, "alice", secretNamed("alice"), t0.Add(time.Hour)); !errors.Is(err, test.want) || v.Checks != nil {
 			t.Errorf("%s: %v, want %v", what, err, test.want)
 		}
 	}
-	if _, err := VerifyStaple(good, w.chain, secretNamed("bob"), t0.Add(time.Hour)); !errors.Is(err, ErrInclusion) {
+	if _, err := VerifyStaple(good, w.chain, "alice", secretNamed("bob"), t0.Add(time.Hour)); !errors.Is(err, ErrInclusion) {
 		t.Errorf("another name's secret: %v", err)
 	}
-	if _, err := VerifyStaple(good, Chain{}, secretNamed("alice"), t0.Add(time.Hour)); !errors.Is(err, ErrManifest) {
+	if _, err := VerifyStaple(good, w.chain, "bob", secretNamed("alice"), t0.Add(time.Hour)); !errors.Is(err, ErrName) {
+		t.Errorf("another name: %v", err)
+	}
+	if _, err := VerifyStaple(good, Chain{}, "alice", secretNamed("alice"), t0.Add(time.Hour)); !errors.Is(err, ErrManifest) {
 		t.Errorf("no manifests: %v", err)
 	}
-	if _, err := VerifyStaple(good, w.chain, secretNamed("alice"), t0.Add(-time.Hour)); !errors.Is(err, ErrTime) {
+	if _, err := VerifyStaple(good, w.chain, "alice", secretNamed("alice"), t0.Add(-time.Hour)); !errors.Is(err, ErrTime) {
 		t.Errorf("an hour before: %v", err)
 	}
 }
@@ -244,24 +247,24 @@ func TestStaplesThatWait(t *testing.T) {
 	id := idDocNamed("alice 2")
 	reset := signed(t, state.Reset(id, Hash{}, DefaultHold, at(0)), "alice 2", "attesting")
 	st := w.staple(t, reset, &id, 3, 9)
-	v, err := VerifyStaple(st, w.chain, secretNamed("alice"), t0.Add(DefaultHold-1))
+	v, err := VerifyStaple(st, w.chain, "alice", secretNamed("alice"), t0.Add(DefaultHold-1))
 	if !errors.Is(err, ErrHold) || v.Change != HeldReset || len(v.Checks) == 0 {
 		t.Errorf("%v, %+v", err, v)
 	}
-	if v, err := VerifyStaple(st, w.chain, secretNamed("alice"), t0.Add(DefaultHold)); err != nil || !v.Settles.Equal(t0.Add(DefaultHold)) {
+	if v, err := VerifyStaple(st, w.chain, "alice", secretNamed("alice"), t0.Add(DefaultHold)); err != nil || !v.Settles.Equal(t0.Add(DefaultHold)) {
 		t.Errorf("%v", err)
 	}
 	// A hold that is shorter than the namespace's is as long as the namespace's.
 	hasty := signed(t, state.Reset(id, Hash{}, MinHold, at(0)), "alice 2", "attesting")
-	if _, err := VerifyStaple(w.staple(t, hasty, &id, 3, 9), w.chain, secretNamed("alice"), t0.Add(2*MinHold)); !errors.Is(err, ErrHold) {
+	if _, err := VerifyStaple(w.staple(t, hasty, &id, 3, 9), w.chain, "alice", secretNamed("alice"), t0.Add(2*MinHold)); !errors.Is(err, ErrHold) {
 		t.Errorf("%v", err)
 	}
 	rotation := signed(t, state.Rotate(id, Hash{}, at(0)), "alice 2", "alice", "attesting")
-	if v, err := VerifyStaple(w.staple(t, rotation, &id, 3, 9), w.chain, secretNamed("alice"), t0.Add(time.Hour)); err != nil || !v.Settles.Equal(t0.Add(DefaultHold)) {
+	if v, err := VerifyStaple(w.staple(t, rotation, &id, 3, 9), w.chain, "alice", secretNamed("alice"), t0.Add(time.Hour)); err != nil || !v.Settles.Equal(t0.Add(DefaultHold)) {
 		t.Errorf("%v, %v", err, v.Settles)
 	}
 	delegation := signed(t, NewName(w.ns, "alice").DelegateTo(NSID{5}, 0, at(0)), "attesting")
-	if v, err := VerifyStaple(w.staple(t, delegation, nil, 3, 9), w.chain, secretNamed("alice"), t0.Add(time.Hour)); err != nil || v.Statement.Delegate != (NSID{5}) {
+	if v, err := VerifyStaple(w.staple(t, delegation, nil, 3, 9), w.chain, "alice", secretNamed("alice"), t0.Add(time.Hour)); err != nil || v.Statement.Delegate != (NSID{5}) {
 		t.Errorf("%v", err)
 	}
 }
@@ -279,7 +282,7 @@ func TestEveryChangedByteIsRefused(t *testing.T) {
 	verify := func(b []byte) error {
 		st, err := ParseStaple(b)
 		if err == nil {
-			_, err = VerifyStaple(st, w.chain, secretNamed("alice"), t0.Add(time.Hour))
+			_, err = VerifyStaple(st, w.chain, "alice", secretNamed("alice"), t0.Add(time.Hour))
 		}
 		return err
 	}

@@ -15,6 +15,7 @@ type stapleVector struct {
 	Name      string   `json:"name"`
 	NSID      string   `json:"nsid"`
 	Manifests []string `json:"manifests"`
+	Asked     string   `json:"asked"` // the name that is asked for
 	Secret    string   `json:"name_secret"`
 	Now       int64    `json:"now"`
 	Staple    string   `json:"staple"`
@@ -28,14 +29,14 @@ func TestStapleVectors(t *testing.T) {
 	state, first := w.bound(t)
 	id, second := idDocNamed("alice"), idDocNamed("alice 2")
 	var all []stapleVector
-	add := func(name string, staple []byte, now time.Time) {
+	addFor := func(asked Name, name string, staple []byte, now time.Time) {
 		secret := secretNamed("alice")
 		v := stapleVector{Name: name, NSID: w.ns.String(), Manifests: []string{hex.EncodeToString(w.chain.Signed()[0])},
-			Secret: hex.EncodeToString(secret[:]), Now: now.Unix(), Staple: hex.EncodeToString(staple)}
+			Asked: string(asked), Secret: hex.EncodeToString(secret[:]), Now: now.Unix(), Staple: hex.EncodeToString(staple)}
 		st, err := ParseStaple(staple)
 		if err == nil {
 			var got Verified
-			if got, err = VerifyStaple(st, w.chain, secret, now); got.Checks != nil {
+			if got, err = VerifyStaple(st, w.chain, asked, secret, now); got.Checks != nil {
 				v.LoggedAt = got.LoggedAt.Unix()
 				if !got.Settles.IsZero() {
 					v.Settles = got.Settles.Unix()
@@ -45,6 +46,7 @@ func TestStapleVectors(t *testing.T) {
 		v.Error = named(t, err)
 		all = append(all, v)
 	}
+	add := func(name string, staple []byte, now time.Time) { addFor("alice", name, staple, now) }
 	encode := func(s Statement, id *IdDoc, change func(*Staple)) []byte {
 		st := w.staple(t, s, id, 20, 50)
 		if change != nil {
@@ -66,6 +68,7 @@ func TestStapleVectors(t *testing.T) {
 	add("reset after its hold", encode(reset, &second, nil), t0.Add(DefaultHold))
 	add("release", encode(signed(t, state.Release(at(0)), "alice", "attesting"), nil, nil), hour)
 	add("an hour early", good, t0.Add(-time.Hour))
+	addFor("bob", "behind the tag of another name", good, hour)
 	add("another identity document", encode(first, &second, nil), hour)
 	add("another opening", encode(first, &id, func(st *Staple) { st.Opening[0] ^= 1 }), hour)
 	add("another place", encode(first, &id, func(st *Staple) { st.Index = 21 }), hour)

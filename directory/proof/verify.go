@@ -28,24 +28,26 @@ type Check struct{ What string }
 
 // VerifyStaple checks a staple against the namespace's manifests, without asking anyone.
 // The checks are, in this order: the manifest that the staple cites is in the chain; the
-// statement is well formed, of this namespace and of a kind that is logged; the identity
-// document is the one that the statement is about, and signed by itself; those who sign
-// such a statement have signed it and may, under the newest manifest; every line of the
-// checkpoint, and enough witnesses; no time lies in the future; the log entry is in the
-// tree. Secret is the name's, from dht/record.
+// statement is well formed, of a kind that is logged, of this namespace and of the name
+// that was asked for; the identity document is the one that the statement is about, and
+// signed by itself; those who sign such a statement have signed it and may, under the
+// newest manifest; every line of the checkpoint, and enough witnesses; no time lies in
+// the future; the log entry is in the tree. Secret is the name's, from dht/record: it
+// binds the leaf's tag alone, while the statement behind the leaf may be about any name,
+// so the name is compared by itself.
 //
 // With [ErrHold] the result is filled in: all of that is so, but the statement is not in
 // force yet. Other errors: those of [ParseStatement], [ParseIdDoc], [Statement.Verify],
-// [OpenCheckpoint]; [ErrManifest], [ErrNamespace], [ErrKind], [ErrIdentity], [ErrTime],
+// [OpenCheckpoint]; [ErrManifest], [ErrNamespace], [ErrName], [ErrKind], [ErrIdentity], [ErrTime],
 // [ErrInclusion].
-func VerifyStaple(st Staple, c Chain, secret NameSecret, now time.Time) (Verified, error) {
+func VerifyStaple(st Staple, c Chain, name Name, secret NameSecret, now time.Time) (Verified, error) {
 	cited, err := c.Manifest(st.Manifest)
 	if err != nil || cited.Hash() != st.ManifestID {
 		return Verified{}, ErrManifest
 	}
 	m := c.Current()
 	v := Verified{Index: st.Index}
-	if err := v.statement(st, c, m); err != nil {
+	if err := v.statement(st, c, name, m); err != nil {
 		return Verified{}, err
 	}
 	if v.Checkpoint, err = OpenCheckpoint(st.Checkpoint, c.NSID(), m); err != nil {
@@ -65,7 +67,7 @@ func VerifyStaple(st Staple, c Chain, secret NameSecret, now time.Time) (Verifie
 	return v, nil
 }
 
-func (v *Verified) statement(st Staple, c Chain, m Manifest) (err error) {
+func (v *Verified) statement(st Staple, c Chain, name Name, m Manifest) (err error) {
 	if v.Statement, err = ParseStatement(st.Statement); err != nil {
 		return err
 	}
@@ -77,6 +79,9 @@ func (v *Verified) statement(st Staple, c Chain, m Manifest) (err error) {
 	}
 	if v.Statement.NS != c.NSID() {
 		return ErrNamespace
+	}
+	if v.Statement.Name != name {
+		return ErrName
 	}
 	if v.Statement.Identity == (Hash{}) {
 		if len(st.IdDoc) != 0 {

@@ -52,7 +52,7 @@ func newStapled() (stapled, error) {
 		if err != nil {
 			return s, err
 		}
-		if _, err := proof.VerifyStaple(st, n.chain, secret, n.issued); err != nil {
+		if _, err := proof.VerifyStaple(st, n.chain, "alice", secret, n.issued); err != nil {
 			return s, err
 		}
 		took = append(took, time.Since(began))

@@ -39,7 +39,7 @@ func (o *onlooker) enter(ctx context.Context, through ...string) error {
 	if err != nil {
 		return err
 	}
-	o.network, err = lookup.Join(ctx, lookup.HostFunc(host), dht.Config{}, through)
+	o.network, err = lookup.Join(ctx, lookup.HostFunc(host), dht.Config{}, through, nil)
 	options := lookup.Options{Memory: o.memory}
 	if o.network != nil {
 		options.Dial = o.network.Dial

@@ -1,0 +1,158 @@
+package client
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"communicator/client/store"
+	"communicator/directory/proof"
+	"communicator/particle"
+)
+
+// OwnName is a name of ours in a namespace.
+type OwnName struct {
+	Name      string // as it was registered: alice@club
+	Namespace proof.NSID
+	Label     proof.Name
+	Attested  bool       // the namespace has logged it
+	Statement proof.Hash // of the newest statement, once attested
+	Identity  particle.IdDoc
+}
+
+// ownName is the row of a name of ours. Several calls and processes may work on one name,
+// so whoever changes it reads it again in the transaction: [Client.changeName]. It is
+// never deleted: its private keys may be attested.
+type ownName struct {
+	Name      string    `json:"name"`
+	NSID      string    `json:"nsid"`
+	Label     string    `json:"label"`
+	Identity  []byte    `json:"identity"` // private keys
+	Revoke    []byte    `json:"revoke"`   // the code that revokes the key, whoever has it
+	Opening   []byte    `json:"opening"`
+	Draft     []byte    `json:"draft,omitempty"`     // the statement, perhaps without the attesting signature; none if it was refused
+	Statement []byte    `json:"statement,omitempty"` // hash, once it is attested
+	Peers     []string  `json:"peers,omitempty"`     // directories to ask beside the namespace's own
+	Pending   [][]byte  `json:"pending,omitempty"`   // packages that no directory has taken yet
+	Records   [][]byte  `json:"records,omitempty"`   // for the overlay, sealed
+	Manifest  uint32    `json:"manifest,omitempty"`  // of the namespace, when the records were fetched
+	Published time.Time `json:"published"`
+	Stocked   time.Time `json:"stocked"`
+}
+
+const nameSetting = "own-name/"
+
+func (o ownName) setting() string { return nameSetting + o.NSID + "/" + o.Label }
+
+func (o ownName) identity() (particle.Identity, ed25519.PrivateKey, error) {
+	id, err := particle.ParseIdentity(o.Identity)
+	if err != nil {
+		return id, nil, err
+	}
+	return id, ed25519.NewKeyFromSeed(o.Identity[:ed25519.SeedSize]), nil
+}
+
+func (o ownName) save(tx *store.Tx) error {
+	b, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	return tx.SetSetting(o.setting(), b)
+}
+
+func (o ownName) public() (OwnName, error) {
+	ns, err := proof.ParseNSID(o.NSID)
+	if err != nil {
+		return OwnName{}, err
+	}
+	id, _, err := o.identity()
+	out := OwnName{Name: o.Name, Namespace: ns, Label: proof.Name(o.Label), Attested: len(o.Statement) > 0, Identity: id.Doc()}
+	copy(out.Statement[:], o.Statement)
+	return out, err
+}
+
+func ownNames(tx *store.Tx) ([]ownName, error) {
+	keys, err := tx.SettingKeys(nameSetting)
+	var out []ownName
+	for _, key := range keys {
+		o, err := ownRowIn(tx, key)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, err
+}
+
+// OwnNames lists our names.
+func (c *Client) OwnNames(ctx context.Context) (out []OwnName, err error) {
+	err = c.st.View(ctx, func(tx *store.Tx) error {
+		rows, err := ownNames(tx)
+		for _, row := range rows {
+			o, err := row.public()
+			if err != nil {
+				return err
+			}
+			out = append(out, o)
+		}
+		return err
+	})
+	return out, err
+}
+
+func ownRowIn(tx *store.Tx, setting string) (row ownName, err error) {
+	b, err := tx.Setting(setting)
+	if err != nil {
+		return row, err
+	}
+	if err := json.Unmarshal(b, &row); err != nil {
+		return row, fmt.Errorf("%w: %s", store.ErrDamaged, setting)
+	}
+	return row, nil
+}
+
+func (c *Client) ownRow(ctx context.Context, setting string) (row ownName, err error) {
+	err = c.st.View(ctx, func(tx *store.Tx) error {
+		row, err = ownRowIn(tx, setting)
+		return err
+	})
+	return row, err
+}
+
+// changeName changes fields of a row as it is now, and returns it.
+func (c *Client) changeName(ctx context.Context, setting string, change func(*ownName)) (row ownName, err error) {
+	err = c.st.Update(ctx, func(tx *store.Tx) error {
+		if row, err = ownRowIn(tx, setting); err != nil {
+			return err
+		}
+		change(&row)
+		return row.save(tx)
+	})
+	return row, err
+}
+
+// findName returns a name of ours.
+func (c *Client) findName(ctx context.Context, name string) (row ownName, err error) {
+	err = c.st.View(ctx, func(tx *store.Tx) error {
+		row, err = findNameIn(tx, name)
+		return err
+	})
+	return row, err
+}
+
+func findNameIn(tx *store.Tx, name string) (ownName, error) {
+	full, err := proof.ParseFullName(name)
+	if err != nil {
+		return ownName{}, err
+	}
+	rows, err := ownNames(tx)
+	for _, row := range rows {
+		if row.Name == full.String() || row.Label+"@"+row.NSID == full.String() {
+			return row, nil
+		}
+	}
+	return ownName{}, errors.Join(err, fmt.Errorf("%w: %s", ErrNoName, name))
+}
