@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"communicator/directory/proof"
+	"communicator/internal/durable"
 )
 
 // CheckpointFiles keeps checkpoints in a folder, one file for each namespace: the signed
@@ -33,24 +34,7 @@ func (dir checkpointFiles) Load(ns proof.NSID) ([]byte, error) {
 }
 
 func (dir checkpointFiles) Save(ns proof.NSID, note []byte) error {
-	temporary := dir.path(ns) + ".new"
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(note)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(temporary, dir.path(ns))
-	}
-	if err != nil {
-		return err
-	}
-	folder, err := os.Open(string(dir))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return durable.WriteFile(dir.path(ns), note)
 }
 
 // memoryCheckpoints is for tests and simulations.
