@@ -66,7 +66,7 @@ func Init(dir string, o Options) (*Authority, error) {
 	}
 	a := &Authority{dir: dir}
 	var err error
-	make := func(name string) (key ed25519.PrivateKey) {
+	draw := func(name string) (key ed25519.PrivateKey) {
 		if err == nil {
 			key, err = a.newKey(name)
 		}
@@ -74,9 +74,9 @@ func Init(dir string, o Options) (*Authority, error) {
 	}
 	var roots []ed25519.PrivateKey
 	for i := range o.Roots {
-		roots = append(roots, make(fmt.Sprintf("root-%d", i+1)))
+		roots = append(roots, draw(fmt.Sprintf("root-%d", i+1)))
 	}
-	zone, attesting, log := make(string(Zone)), make(string(Attesting)), make(string(Log))
+	zone, attesting, log := draw(string(Zone)), draw(string(Attesting)), draw(string(Log))
 	if err != nil {
 		return nil, err
 	}
