@@ -86,7 +86,9 @@ func (d *decoder) value(v reflect.Value, n ast.Node, key string, sf reflect.Stru
 			d.wrong(n, key, describe(n), "a list")
 			return
 		}
-		v.Set(reflect.MakeSlice(v.Type(), len(list.Values), len(list.Values)))
+		if v.SetZero(); len(list.Values) > 0 {
+			v.Set(reflect.MakeSlice(v.Type(), len(list.Values), len(list.Values)))
+		}
 		for i, item := range list.Values {
 			at := key + "[" + strconv.Itoa(i) + "]"
 			d.note(item, at)

@@ -1,9 +1,14 @@
 package scenario
 
 import (
+	"bytes"
+	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-yaml"
 )
 
 func TestEmptyFileIsTheDefault(t *testing.T) {
@@ -126,4 +131,72 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted out of bounds: %+v", s)
 		}
 	})
+}
+
+func TestWrittenReadsBack(t *testing.T) {
+	s, err := Parse("f.yaml", []byte("# Why?\nevents: [{at: 5m, kill: 0.5}, {at: 6m, for: 90s, partition: [eu]}]\nassert: {lost: 0, delivery_ratio: '>= 0.999'}\nchurn: {scale: 3.7h}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := Parse("f.yaml", b)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, b)
+	}
+	back.About = s.About
+	for range 10 {
+		if again, err := s.YAML(); err != nil || !bytes.Equal(b, again) {
+			t.Fatalf("written twice, twice different: %v", err)
+		}
+	}
+	if !reflect.DeepEqual(s, back) {
+		t.Errorf("%+v\n%+v", s, back)
+	}
+}
+
+// TestSchemaAgrees: what the schema takes, and what it refuses, are what Parse does.
+func TestSchemaAgrees(t *testing.T) {
+	schema, err := Schema().Resolve(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		in string
+		ok bool
+	}{
+		{"nodes: {agents: 5}\nchurn: {scale: 3.7h, k: 0.5}\nevents: [{at: 5m, kill: 0.5}]\nassert: {lost: 0, x: '>= 0.9'}", true},
+		{"duration: 2d", true},
+		{"nodes: {agents: 1}", false},
+		{"nodes: {agents: 2.5}", false},
+		{"nodes: {userz: 3}", false},
+		{"tier: fast", false},
+		{"duration: 5q", false},
+		{"duration: 5", false},
+		{"events: [{at: 5m, kil: 1}]", false},
+		{"assert: {lost: many}", false},
+		{"workload: {online: 2}", false},
+		{"privacy: {diversity: perhaps}", false},
+	} {
+		var v any
+		if err := yaml.Unmarshal([]byte(c.in), &v); err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var instance any
+		if err := json.Unmarshal(b, &instance); err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(instance); (err == nil) != c.ok {
+			t.Errorf("schema on %q: %v", c.in, err)
+		}
+		if _, err := Parse("f.yaml", []byte(c.in)); (err == nil) != c.ok {
+			t.Errorf("Parse on %q: %v", c.in, err)
+		}
+	}
 }
