@@ -68,6 +68,7 @@ var may = map[string][]string{
 	"node":                  {"internal/durable", "node/...", "relay/...", "mailbox/...", "directory/...", "dht/...", "eventlog", "wire/..."},
 	"simulations/memnet":    {},
 	"simulations/scenario":  {},
+	"simulations/wall":      {},
 	"simulations/trace":     {},
 	"simulations/scenarios": {"simulations/scenario"},
 	"simulations/plan":      {"simulations/scenario", "simulations/scenarios"},
