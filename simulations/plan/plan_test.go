@@ -95,3 +95,17 @@ func TestDamagedPlansAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestExamplesArePlans reads the sweeps that ship.
+func TestExamplesArePlans(t *testing.T) {
+	for name, want := range map[string]int{"linkability.yaml": 48, "small.yaml": 8} {
+		s, err := ReadSweep(filepath.Join("examples", name))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if runs, err := s.Runs("examples"); err != nil || len(runs) != want {
+			t.Errorf("%s: %d runs, %v", name, len(runs), err)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package scenario
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 
@@ -83,4 +85,27 @@ func scalarOf(kind string, tag reflect.StructTag) *jsonschema.Schema {
 		p.Minimum, p.Maximum = &low, &high
 	}
 	return p
+}
+
+// SchemaJSON is [Schema] as the file that is published.
+func SchemaJSON() ([]byte, error) {
+	b, err := json.MarshalIndent(Schema(), "", "  ")
+	return append(b, '\n'), err
+}
+
+// Reference is every key as a table in Markdown.
+func Reference() []byte {
+	var b bytes.Buffer
+	b.WriteString("| key | value | default | meaning |\n| --- | --- | --- | --- |\n")
+	for _, f := range Fields() {
+		value, standard := f.Expected(), f.Default
+		if f.Kind == "section" || f.Kind == "map" || f.Kind == "list" {
+			value = f.Kind
+		}
+		if standard != "" {
+			standard = "`" + standard + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Path, value, standard, f.Doc)
+	}
+	return b.Bytes()
 }
