@@ -1,0 +1,50 @@
+package measure
+
+// Name describes a measure.
+type Name struct{ Name, Unit, Doc string }
+
+// Names lists the measures of every run, in the order in which a report shows them. A
+// measure that has nothing to be measured on is absent from a run's [Results].
+var Names = []Name{
+	{"sent", "messages", "messages that users wrote"},
+	{"delivered", "messages", "of these, shown by the peer's client"},
+	{"delivery_ratio", "share", "delivered of sent"},
+	{"lost", "messages", "accepted by an agent, and at the end neither shown to the peer nor told to the sender as expired or failed"},
+	{"duplicated", "messages", "times that a client showed a message again"},
+	{"expired", "messages", "messages of which the sender knows that they will not arrive, because time ran out; those that arrived nonetheless included"},
+	{"failed", "messages", "messages of which the sender knows that they will not arrive, because every address was closed; those that arrived nonetheless included"},
+	{"pending", "messages", "at the end accepted by nobody, neither received nor told as expired or failed"},
+	{"latency_p50_ms", "ms", "median time from sent to shown, where neither device was off meanwhile"},
+	{"latency_p90_ms", "ms", "90 % of these arrived within it"},
+	{"latency_p99_ms", "ms", "99 % of these arrived within it"},
+	{"latency_max_ms", "ms", "the longest of these"},
+	{"latency_any_p99_ms", "ms", "99 % of all messages that arrived did so within it, devices off or on"},
+	{"accept_p50_ms", "ms", "median time from sent to accepted by an agent"},
+	{"accept_p99_ms", "ms", "99 % were accepted within it"},
+	{"stored_p50_ms", "ms", "median time from sent to stored at a receiving agent"},
+	{"stored_p99_ms", "ms", "99 % were stored within it"},
+	{"attempts_per_message", "attempts", "attempts to forward, of each message that was accepted, on average"},
+	{"refused_share", "share", "attempts that were not answered, or not well"},
+	{"lookup_success", "share", "lookups that found something"},
+	{"lookup_true", "share", "lookups that found the newest that is true"},
+	{"lookup_p50_ms", "ms", "median time of a lookup"},
+	{"lookup_p99_ms", "ms", "99 % of lookups took at most this"},
+	{"lookup_hops_p50", "peers", "median length of a lookup's longest way"},
+	{"bytes_per_message", "bytes", "bytes that all protocols carried, for each message delivered"},
+	{"bytes_total", "bytes", "bytes that all protocols carried"},
+	{"storage_bytes_agent_p50", "bytes", "what the median agent stored when last heard of"},
+	{"storage_bytes_agent_p99", "bytes", "99 % of agents stored at most this"},
+	{"storage_bytes_agent_max", "bytes", "the most that any agent ever stored"},
+	{"load_share_max", "share", "largest share of attempts that one agent carried, as sender or receiver"},
+	{"load_gini", "0 to 1", "how unevenly agents carried attempts: 0 all alike, 1 one carries all"},
+	{"queued_max", "submissions", "most submissions that waited at all agents together"},
+	{"queued_agent_max", "submissions", "most submissions that waited at one agent"},
+	{"drained_s", "s", "after the last fault ended: time until every message sent before had been received or told as expired or failed; if that never was, time to the end"},
+	{"undrained", "messages", "of those messages, how many never were"},
+	{"agents_up_mean", "agents", "agents that were up, on average over the run"},
+	{"joined", "agents", "in a cold start: agents that became part of the overlay"},
+	{"join_p50_s", "s", "in a cold start: median time to become part of the overlay"},
+	{"start_p99_ms", "ms", "99 % of agents that started again served within it"},
+	{"rotations", "times", "times that a user gave a peer new addresses"},
+	{"stray_events", "events", "about messages that nobody sent, or agents that are not there: above 0 the simulation itself is wrong"},
+}
