@@ -3,7 +3,9 @@ package scenario
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +199,39 @@ func TestSchemaAgrees(t *testing.T) {
 		}
 		if _, err := Parse("f.yaml", []byte(c.in)); (err == nil) != c.ok {
 			t.Errorf("Parse on %q: %v", c.in, err)
+		}
+	}
+}
+
+// TestDocumentsAreCurrent: the published schema and the table of keys say what the code
+// does. COMMUNICATOR_WRITE=1 writes them.
+func TestDocumentsAreCurrent(t *testing.T) {
+	schema, err := SchemaJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const reference = "../../docs/scenario.md"
+	text, err := os.ReadFile(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- keys: communicator simulate schema -->\n", "<!-- end of keys -->"
+	before, rest, _ := bytes.Cut(text, []byte(begin))
+	_, after, found := bytes.Cut(rest, []byte(end))
+	if !found {
+		t.Fatalf("%s has no place for the keys", reference)
+	}
+	for path, want := range map[string][]byte{
+		reference:                         slices.Concat(before, []byte(begin), Reference(), []byte(end), after),
+		"../../docs/scenario.schema.json": schema,
+	} {
+		if os.Getenv("COMMUNICATOR_WRITE") == "1" {
+			if err := os.WriteFile(path, want, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if have, err := os.ReadFile(path); err != nil || !bytes.Equal(have, want) {
+			t.Errorf("%s is not what the code does (%v): run this test with COMMUNICATOR_WRITE=1", path, err)
 		}
 	}
 }
