@@ -11,7 +11,7 @@ import (
 // Field is a key of a scenario, as the tags of [Scenario] describe it.
 type Field struct {
 	Path    string   // such as "churn.scale"; elements of a list as "events[].at"
-	Kind    string   // "number", "whole number", "duration", "text", "yes or no", "list", "map" or "section"
+	Kind    string   // "number", "whole number", "duration", "text", "true or false", "list", "map" or "section"
 	Doc     string   // what it means
 	Default string   // as it is written; empty for sections
 	Enum    []string // the words that are allowed
@@ -26,6 +26,8 @@ func (f Field) Expected() string {
 		return "one of " + strings.Join(f.Enum, ", ")
 	case f.Max != "":
 		return fmt.Sprintf("a %s from %s to %s", f.Kind, f.Min, f.Max)
+	case f.Kind == "text" || f.Kind == "true or false":
+		return f.Kind
 	default:
 		return "a " + f.Kind
 	}
@@ -89,7 +91,7 @@ func kindOf(t reflect.Type) string {
 	case reflect.Int, reflect.Uint64:
 		return "whole number"
 	case reflect.Bool:
-		return "yes or no"
+		return "true or false"
 	default:
 		return "text"
 	}

@@ -71,7 +71,7 @@ func scalarOf(kind string, tag reflect.StructTag) *jsonschema.Schema {
 		p.Type = "number"
 	case "whole number":
 		p.Type = "integer"
-	case "yes or no":
+	case "true or false":
 		p.Type = "boolean"
 	case "duration":
 		p.Pattern = durationPattern
