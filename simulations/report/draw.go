@@ -1,0 +1,225 @@
+package report
+
+import (
+	"image/color"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Sizes of a chart, in points, which a page shows as pixels or smaller.
+const (
+	chartWidth   = 460
+	chartHeight  = 250
+	tickSize     = 10.5
+	labelSize    = 10.5
+	labelRoom    = 18 // above the plot, for the label of the y axis
+	markRoom     = 13 // above the plot, for the letters of marks
+	rightRoom    = 6
+	lineWidth    = 1.6
+	barRow       = 17 // height of a bar that lies
+	barChartRest = 44 // of a chart with such bars, besides these
+)
+
+// Colours are placeholders: the page replaces them by its own, light or dark.
+var (
+	ink   = color.RGBA{0x1F, 0x23, 0x28, 0xFF}
+	muted = color.RGBA{0x59, 0x60, 0x68, 0xFF}
+	faint = color.RGBA{0xE1, 0xE4, 0xE8, 0xFF}
+	// lines are those of Okabe and Ito (2008), which people who see few colours can tell
+	// apart, in an order in which neighbours differ in lightness too.
+	lines = []color.RGBA{
+		{0x00, 0x72, 0xB2, 0xFF}, {0xD5, 0x5E, 0x00, 0xFF}, {0x00, 0x9E, 0x73, 0xFF}, {0xCC, 0x79, 0xA7, 0xFF},
+		{0xE6, 0x9F, 0x00, 0xFF}, {0x56, 0xB4, 0xE9, 0xFF}, {0x4D, 0x4D, 0x4D, 0xFF},
+	}
+	// dashes tell lines apart where there is no colour.
+	dashes = [][]vg.Length{nil, {6, 2.5}, {2, 2}, {8, 2.5, 2, 2.5}}
+)
+
+func (s *series) hue() int {
+	if s.colour > 0 {
+		return (s.colour - 1) % len(lines)
+	}
+	return s.style % len(lines)
+}
+
+func (s *series) dash() []vg.Length { return dashes[s.style%len(dashes)] }
+
+func (s *series) lineStyle() draw.LineStyle {
+	return draw.LineStyle{Color: lines[s.hue()], Width: lineWidth, Dashes: s.dash()}
+}
+
+// textStyle is that of a chart's texts, as wide as Liberation Sans, Arial and Helvetica.
+func textStyle(size vg.Length, c color.Color) text.Style {
+	return text.Style{Color: c, Font: font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, size),
+		Handler: plot.DefaultTextHandler}
+}
+
+// draw draws the chart as lines on a canvas; bars are drawn by drawBars.
+func (c *chart) draw(canvas draw.Canvas, points int) {
+	xs, ys := c.spans()
+	x, y := linear(xs, 7, false), linear(ys, 5, true)
+	if c.logX {
+		x = logarithmic(xs, false)
+	}
+	if c.logY {
+		y = logarithmic(ys, true)
+	}
+	p := c.frame(x, y)
+	room := vg.Length(labelRoom)
+	if marks := c.markers(x); len(marks) > 0 {
+		p.Add(markPlotter(marks))
+		room += markRoom
+	}
+	for i := range c.series {
+		c.addSeries(p, &c.series[i], points)
+	}
+	c.labelled(canvas, p, room)
+}
+
+// frame is a plot with axes and without data.
+func (c *chart) frame(x, y axis) *plot.Plot {
+	p := plot.New()
+	p.BackgroundColor = nil
+	for _, a := range []struct {
+		to   *plot.Axis
+		from axis
+	}{{&p.X, x}, {&p.Y, y}} {
+		a.to.Min, a.to.Max = a.from.min, a.from.max
+		if a.from.log {
+			a.to.Scale = plot.LogScale{}
+		}
+		a.to.Tick.Marker = plot.ConstantTicks(slices.DeleteFunc(slices.Clone(a.from.ticks), func(t plot.Tick) bool {
+			return t.Value < a.from.min*(1-1e-9) && t.Value < a.from.min || t.Value > a.from.max && t.Value > a.from.max*(1+1e-9)
+		}))
+		align := a.to.Tick.Label
+		a.to.Tick.Label = textStyle(tickSize, muted)
+		a.to.Tick.Label.XAlign, a.to.Tick.Label.YAlign = align.XAlign, align.YAlign
+		a.to.Tick.Color, a.to.Tick.Width, a.to.Tick.Length = muted, 0.6, 4
+		a.to.Color, a.to.Width = muted, 0.8
+		a.to.Padding = 0
+	}
+	p.X.Label.Text = plain(c.x)
+	p.X.Label.TextStyle = textStyle(labelSize, ink)
+	p.X.Label.TextStyle.XAlign, p.X.Label.TextStyle.YAlign = draw.XCenter, draw.YBottom
+	p.X.Label.Padding = 3
+	p.Y.Width, p.Y.Tick.Length, p.Y.Padding = 0, 0, 2
+	p.Add(gridPlotter(p.Y.Tick.Marker.Ticks(0, 0)))
+	return p
+}
+
+// labelled draws the plot below the label of its y axis, which lies, to be read.
+func (c *chart) labelled(canvas draw.Canvas, p *plot.Plot, room vg.Length) {
+	style := textStyle(labelSize, ink)
+	style.XAlign, style.YAlign = draw.XLeft, draw.YTop
+	canvas.FillText(style, vg.Point{X: canvas.Min.X + 1, Y: canvas.Max.Y}, plain(c.y))
+	p.Draw(draw.Crop(canvas, 0, -rightRoom, 0, -room))
+}
+
+// addSeries adds a line, its spread, and marks where a line alone would not be seen.
+func (c *chart) addSeries(p *plot.Plot, s *series, points int) {
+	if s.low != nil {
+		p.Add(spreadPlotter{s, c})
+	}
+	segments, _ := c.segments(s)
+	total := 0
+	for _, segment := range segments {
+		total += len(segment)
+	}
+	var single []point
+	for _, segment := range segments {
+		if len(segment) == 1 {
+			single = append(single, segment...)
+			continue
+		}
+		if total > points {
+			segment = thin(segment, max(4, points*len(segment)/total))
+		}
+		line := &plotter.Line{XYs: xys(segment), LineStyle: s.lineStyle()}
+		if c.kind == "steps" {
+			line.StepStyle = plotter.PostStep
+		}
+		p.Add(line)
+		if s.dots {
+			single = append(single, segment...)
+		}
+	}
+	if len(single) > 0 {
+		if len(single) > points {
+			single = single[:points]
+		}
+		p.Add(&plotter.Scatter{XYs: xys(single),
+			GlyphStyle: draw.GlyphStyle{Color: lines[s.hue()], Radius: 2.6, Shape: draw.CircleGlyph{}}})
+	}
+	if s.dots && len(s.labels) == len(s.y) {
+		p.Add(textPlotter{s, c})
+	}
+}
+
+func xys(in []point) plotter.XYs {
+	out := make(plotter.XYs, len(in))
+	for i, p := range in {
+		out[i] = plotter.XY{X: p.x, Y: p.y}
+	}
+	return out
+}
+
+// gridPlotter draws a faint line at each label of the y axis.
+type gridPlotter []plot.Tick
+
+func (g gridPlotter) Plot(c draw.Canvas, p *plot.Plot) {
+	_, y := p.Transforms(&c)
+	for _, t := range g {
+		if !t.IsMinor() {
+			c.StrokeLine2(draw.LineStyle{Color: faint, Width: 0.7}, c.Min.X, y(t.Value), c.Max.X, y(t.Value))
+		}
+	}
+}
+
+// spreadPlotter draws how far runs lie apart, as a bar with ends at each point.
+type spreadPlotter struct {
+	*series
+	of *chart
+}
+
+func (s spreadPlotter) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	style := draw.LineStyle{Color: lines[s.hue()], Width: 0.8}
+	for i := range s.y {
+		if !shows(s.x[i], s.of.logX) || !shows(s.low[i], s.of.logY) || !shows(s.high[i], s.of.logY) || s.low[i] == s.high[i] {
+			continue
+		}
+		at, low, high := x(s.x[i]), y(s.low[i]), y(s.high[i])
+		c.StrokeLine2(style, at, low, at, high)
+		c.StrokeLine2(style, at-3, low, at+3, low)
+		c.StrokeLine2(style, at-3, high, at+3, high)
+	}
+}
+
+// textPlotter writes what points stand for beside them.
+type textPlotter struct {
+	*series
+	of *chart
+}
+
+func (s textPlotter) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	style := textStyle(8.5, muted)
+	style.YAlign = draw.YCenter
+	for i := range s.y {
+		if !shows(s.x[i], s.of.logX) || !shows(s.y[i], s.of.logY) {
+			continue
+		}
+		at := vg.Point{X: x(s.x[i]) + 5, Y: y(s.y[i]) + 5}
+		style.XAlign = draw.XLeft
+		if at.X > c.Max.X-60 {
+			at.X, style.XAlign = at.X-10, draw.XRight
+		}
+		c.FillText(style, at, plain(s.labels[i]))
+	}
+}
