@@ -1,0 +1,236 @@
+package model
+
+import (
+	"communicator/client/route"
+	"communicator/simulations/script"
+	"communicator/simulations/trace"
+	"communicator/wire"
+)
+
+// What an agent answers to a submission.
+const (
+	saidYes   uint8 = iota
+	saidLater       // its disk is full
+	saidWrong       // a receipt that does not verify
+)
+
+// crowded says whether a user's mailboxes take turns on the connections that may be open:
+// then every request dials.
+func (w *world) crowded(user int32) bool { return w.groups(user) >= maxOpen }
+
+// groups is how many connections a user's watches would need: one for each relationship at
+// each agent.
+func (w *world) groups(user int32) int {
+	return len(w.s.Users[user].Contacts) * min(homes, w.s.Scenario.Privacy.ReceivingAgents)
+}
+
+// approach makes ready for a request of a client to a sending agent. It returns how long
+// that takes, or that nobody answers there.
+func (w *world) approach(m *message, agent int32) (setup int64, ok bool) {
+	u, a, s := &w.users[m.from], &w.agents[agent], &w.sides[m.side]
+	if !a.up {
+		return w.trips(1, u.region, a.region), false
+	}
+	if s.conn == agent+1 && s.life == a.life && s.uses == u.life && !w.crowded(m.from) {
+		return 0, true
+	}
+	s.conn = 0
+	w.dial(trace.UserMachine(m.from), agent)
+	setup = w.trips(dialTrips+identifyTrips+helloTrips, u.region, a.region)
+	w.carry(protoSubmit, w.now+setup, trace.UserMachine(m.from), agent, helloBytes)
+	return setup, true
+}
+
+// ask sends a request of a client about an attempt to its sending agent.
+func (w *world) ask(ai uint32, k kind, size int, wait int64) {
+	at := w.attempts.at(ai)
+	m := w.messages.at(at.message)
+	at.ask++
+	at.asking = true
+	e := event{kind: k, obj: ai, gen: at.gen, a: at.sender, b: m.from, x: at.ask,
+		life: w.agents[at.sender].life, life2: w.users[m.from].life}
+	setup, ok := w.approach(m, at.sender)
+	if !ok {
+		w.askFailsAt(w.now+setup, at, &e)
+		return
+	}
+	at.until = w.now + setup + int64(callTimeout) + wait
+	if setup > int64(dialTimeout) || setup > 0 && w.deafTo(m.from, at.sender) {
+		at.until = w.now + int64(dialTimeout)
+	}
+	w.carry(protoSubmit, w.now+setup, trace.UserMachine(m.from), at.sender, size)
+	arrives := w.now + setup + w.leg(w.users[m.from].region, w.agents[at.sender].region)
+	if arrives > at.until {
+		w.askFailsAt(at.until, at, &e)
+	}
+	w.at(arrives, e)
+}
+
+// askFailsAt has the client give a request up at a time.
+func (w *world) askFailsAt(t int64, at *attempt, about *event) {
+	at.until = t
+	f := *about
+	f.kind, f.y = askFails, 1
+	w.at(t, f)
+}
+
+// submit hands an attempt to its sending agent.
+func (w *world) submit(ai uint32) {
+	size := int(w.messages.at(w.attempts.at(ai).message).size)
+	w.ask(ai, submitArrives, submitBytes+wire.SealedSize+size, 0)
+}
+
+// poll asks for an attempt's outcome. What is fresh, the agent waits for.
+func (w *world) poll(ai uint32) {
+	wait := int64(0)
+	if w.attempts.at(ai).tries == 0 {
+		wait = int64(outcomeWait)
+	}
+	w.ask(ai, pollArrives, fetchBytes, wait)
+}
+
+// received says whether a request reaches its agent now: it is up and has not stopped since
+// the connection was opened. What waits for a partition or a frozen agent is held.
+func (w *world) received(e *event, at *attempt) bool {
+	a := &w.agents[e.a]
+	if w.deafTo(e.b, e.a) && a.up {
+		w.keep(*e)
+		w.askFailsAt(max(w.now, at.until), at, e)
+		return false
+	}
+	if !a.up || a.life != e.life {
+		w.askFailsAt(w.now+w.leg(a.region, w.users[e.b].region), at, e)
+		return false
+	}
+	return true
+}
+
+// reply sends an answer to a client, after a time that the agent takes for it.
+func (w *world) reply(e *event, at *attempt, k kind, y uint8, after int64, size int) {
+	a := &w.agents[e.a]
+	if a.evil == script.Delay {
+		after += int64(w.s.Scenario.Adversary.Hostile.Delay)
+	}
+	w.carry(protoSubmit, w.now+after, e.a, trace.UserMachine(e.b), size)
+	r := *e
+	r.kind, r.y = k, y
+	t := w.now + after + w.leg(a.region, w.users[e.b].region)
+	if t > at.until {
+		w.askFailsAt(max(w.now, at.until), at, e)
+		return
+	}
+	w.at(t, r)
+}
+
+// mine finds the attempt that an answer to a client is about, if it still waits for it.
+func (w *world) mine(e *event) *attempt {
+	at := w.attempts.at(e.obj)
+	u := &w.users[e.b]
+	if at.gen != e.gen || at.ask != e.x || !at.asking || !u.on || u.life != e.life2 {
+		return nil
+	}
+	if e.kind != askFails && w.apart(e.b, e.a) {
+		w.keep(*e)
+		w.askFailsAt(max(w.now, at.until), at, e)
+		return nil
+	}
+	return at
+}
+
+func (w *world) onReceiptArrives(e *event) {
+	at := w.mine(e)
+	if at == nil {
+		return
+	}
+	at.asking = false
+	mi := at.message
+	m := w.messages.at(mi)
+	if e.y != saidYes {
+		pause := int64(policy.Backoff(uint64(at.tries), w.decide))
+		if e.y == saidLater {
+			pause = max(pause, int64(retryStorage))
+		}
+		at.tries++
+		at.nextTry = w.now + pause
+		w.advance(mi)
+		return
+	}
+	w.trouble(troubleKey{m.from, at.sender, false}, false)
+	s := &w.sides[m.side]
+	s.conn, s.life, s.uses = at.sender+1, e.life, w.users[m.from].life
+	at.state, at.tries, at.nextTry = uint8(route.Submitted), 0, w.now
+	if !m.accepted {
+		m.accepted = true
+		w.tell(m, trace.Event{Kind: trace.Accepted, User: m.from, Peer: trace.None, Agent: at.sender, Other: trace.None})
+	}
+	if m.open {
+		w.advance(mi)
+	}
+}
+
+func (w *world) onAskFails(e *event) {
+	at := w.mine(e)
+	if at == nil {
+		return
+	}
+	at.asking = false
+	m := w.messages.at(at.message)
+	w.trouble(troubleKey{m.from, at.sender, false}, true)
+	w.sides[m.side].conn = 0
+	at.nextTry = w.now + int64(policy.Backoff(uint64(at.tries), w.decide))
+	at.tries++
+	if m.open {
+		w.advance(at.message)
+	}
+}
+
+func (w *world) onOutcomeArrives(e *event) {
+	at := w.mine(e)
+	if at == nil {
+		return
+	}
+	at.asking = false
+	mi := at.message
+	m := w.messages.at(mi)
+	w.trouble(troubleKey{m.from, at.sender, false}, false)
+	if e.y == 0 {
+		at.nextTry = w.now + int64(policy.Backoff(uint64(at.tries), w.decide))
+		at.tries++
+		w.advance(mi)
+		return
+	}
+	w.acknowledgeOutcome(e, at)
+	at.state = uint8(route.Over)
+	home := w.sets.at(at.set).home[at.slot]
+	switch at.answer {
+	case answerStored:
+		at.result = uint8(route.Stored)
+	case answerClosed:
+		at.result = uint8(route.Closed)
+	case answerFull:
+		at.result = uint8(route.Full)
+		at.retryAt = w.now + max(at.retry, int64(minFullPause))
+	case answerExpired:
+		at.result = uint8(route.Lost)
+	default:
+		at.result = uint8(route.Refused)
+	}
+	if at.answer == answerStored || at.answer == answerClosed || at.answer == answerFull {
+		w.trouble(troubleKey{m.from, home, true}, false)
+	}
+	if m.open {
+		w.advance(mi)
+	}
+}
+
+// acknowledgeOutcome lets the agent forget what it told.
+func (w *world) acknowledgeOutcome(e *event, at *attempt) {
+	w.carry(protoSubmit, w.now, trace.UserMachine(e.b), e.a, ackBytes)
+	a := &w.agents[e.a]
+	if at.holding == settled {
+		at.holding = nothing
+		a.outcome--
+		a.log++
+		a.bytes -= outcomeBytes
+	}
+}

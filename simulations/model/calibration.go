@@ -1,0 +1,61 @@
+package model
+
+import "time"
+
+// What follows was measured, and is what the model knows of the parts of the product that
+// it does not run. docs/simulation-models.md says how, with the commands.
+const (
+	// commitTime is how long an agent takes from a request to its answer when what it
+	// answers for has to be on disk first: "communicator bench deliver --clients 1" has a
+	// median of 3.4 ms for a message with two such steps, on one machine.
+	commitTime = 1600 * time.Microsecond
+	// submitWork and putWork are how long one request occupies an agent, so that its
+	// capacity ends somewhere: 370 and 290 µs of CPU on one of two cores (the same bench
+	// with 64 clients).
+	submitWork = 185 * time.Microsecond
+	putWork    = 145 * time.Microsecond
+	// maxBusy is how far an agent may be behind with puts before it answers that it takes
+	// none now: mailbox.Limits.OpenQueue of them.
+	maxBusy = 512 * putWork
+
+	// startClean and startKilled are how long an agent takes from its start until it
+	// serves: "communicator bench start".
+	startClean  = 120 * time.Millisecond
+	startKilled = 1200 * time.Millisecond
+)
+
+// Round trips before a request can leave, as whole nodes take them over memnet.
+const (
+	dialTrips     = 2 // TCP, then TLS 1.3
+	identifyTrips = 1 // libp2p's identify, which a first stream waits for
+	helloTrips    = 1 // of clients, with the nonce that operations are signed over
+)
+
+// Bytes on the wire, with the envelopes of protobuf, mux and yamux, TLS records and TCP/IP
+// headers, beside the parts whose sizes the protocol fixes.
+const (
+	frameBytes = 74 // around each frame: yamux, TLS, TCP and IP
+	maxSegment = 16 << 10
+
+	dialBytes    = 4 * 1200 // a handshake's four flights
+	setupBytes   = 1900     // identify and the negotiation of protocols, both ways
+	helloBytes   = 260      // hello and its answer
+	submitBytes  = 190      // of a submission: handle, URI, key id, times
+	receiptBytes = 620      // a sending agent's receipt
+	fetchBytes   = 60       // a question for an outcome
+	stateBytes   = 70       // of its answer, beside the outcome
+	ackBytes     = 60       // an outcome acknowledged, and the answer to that
+	putBytes     = 40       // of a put: key id, notAfter
+	answerBytes  = 30       // of a put's answer, beside the outcome
+	watchBytes   = 180      // a watch: signed
+	pushBytes    = 60       // of a delivery: position, time
+	eraseBytes   = 260      // a delivery acknowledged, signed, and the answer to that
+	createBytes  = 480      // a mailbox made, signed, and its address
+)
+
+// Bytes on disk, beside bodies: "communicator bench store" finds 1.15 × ciphertext and
+// 132 bytes each.
+const (
+	eventBytes   = 132
+	outcomeBytes = 1600
+)

@@ -1,0 +1,212 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"communicator/simulations/script"
+	"communicator/simulations/trace"
+)
+
+// Run plays a script. It tells the recorder what happens, in order, and is stopped by ctx
+// and by what the limits say: what happened until then stays told.
+//
+// The error is nil: what can go wrong is in the outcome.
+func Run(ctx context.Context, s *script.Script, rec trace.Recorder, l trace.Limits) (trace.Outcome, error) {
+	w := newWorld(s, rec)
+	w.begin()
+	g := &guard{ctx: ctx, limits: l, began: time.Now()}
+	stopped := w.play(g)
+	return w.finish(stopped), nil
+}
+
+// begin schedules what happens by itself.
+func (w *world) begin() {
+	if len(w.agents) <= sampledAgents {
+		w.at(int64(sampleEvery), event{kind: sample})
+	}
+	w.lookups.begin(w)
+}
+
+// play runs the loop and says what ended it before its time.
+func (w *world) play(g *guard) (stopped string) {
+	changes, sends := w.s.Changes, w.s.Sends()
+	send, more := sends.Next()
+	for n := 0; ; n++ {
+		if n%checkEvery == 0 {
+			if stopped = g.check(w); stopped != "" {
+				return stopped
+			}
+		}
+		t := w.end + 1
+		if len(w.events.s) > 0 {
+			t = w.events.s[0].at
+		}
+		switch {
+		case len(changes) > 0 && int64(changes[0].At) <= t && (!more || changes[0].At <= send.At):
+			if int64(changes[0].At) > w.end {
+				return ""
+			}
+			w.now = int64(changes[0].At)
+			w.change(&changes[0])
+			changes = changes[1:]
+		case more && int64(send.At) <= t:
+			if int64(send.At) > w.end {
+				return ""
+			}
+			w.now = int64(send.At)
+			w.write(send)
+			send, more = sends.Next()
+		case t > w.end:
+			w.now = w.end
+			return ""
+		default:
+			e := w.events.pop()
+			w.now = e.at
+			w.count.events++
+			w.handle(&e)
+		}
+	}
+}
+
+func (w *world) handle(e *event) {
+	switch e.kind {
+	case submitArrives:
+		w.onSubmitArrives(e)
+	case receiptArrives:
+		w.onReceiptArrives(e)
+	case pollArrives:
+		w.onPollArrives(e)
+	case outcomeArrives:
+		w.onOutcomeArrives(e)
+	case askFails:
+		w.onAskFails(e)
+	case waitEnds:
+		w.onWaitEnds(e)
+	case putArrives:
+		w.onPutArrives(e)
+	case putAnswered:
+		w.onPutAnswered(e)
+	case putFails:
+		w.onPutFails(e)
+	case queueWakes:
+		w.onQueueWakes(e)
+	case messageWakes:
+		w.onMessageWakes(e)
+	case watchArrives:
+		w.onWatchArrives(e)
+	case pushArrives:
+		w.onPushArrives(e)
+	case ackArrives:
+		w.onAckArrives(e)
+	case answerDue:
+		w.onAnswerDue(e)
+	case agentUp:
+		w.onAgentUp(e)
+	case agentMissed:
+		w.onAgentMissed(e)
+	case agentNoticed:
+		w.onAgentNoticed(e)
+	case setCloses:
+		w.onSetCloses(e)
+	case frameSent:
+		w.rec.Frame(trace.Frame{At: time.Duration(w.now), From: e.a, To: e.b, Size: e.x})
+	case lookupEnds:
+		w.onLookupEnds(e)
+	case sample:
+		w.sampleLoads()
+		w.at(w.now+int64(sampleEvery), event{kind: sample})
+	}
+}
+
+// sampleLoads tells each agent's state.
+func (w *world) sampleLoads() {
+	for i := range w.agents {
+		a := &w.agents[i]
+		w.rec.Load(trace.Load{At: time.Duration(w.now), Agent: int32(i), Queued: int(a.queued), Held: int(a.held),
+			Bytes: a.bytes + a.log*eventBytes, Events: a.log, Conns: int(a.linkCount)})
+	}
+}
+
+// guard ends a run that is not wanted any more or takes too much.
+type guard struct {
+	ctx    context.Context
+	limits trace.Limits
+	began  time.Time
+	told   time.Time
+}
+
+func (g *guard) check(w *world) string {
+	now := time.Now()
+	if g.limits.Progress != nil && now.Sub(g.told) >= progressEvery {
+		g.told = now
+		phase := "running"
+		if w.now > int64(w.s.Scenario.Duration) {
+			phase = "draining"
+		}
+		g.limits.Progress(trace.Progress{Phase: phase, Virtual: time.Duration(w.now), Of: time.Duration(w.end)})
+	}
+	switch {
+	case g.ctx.Err() != nil:
+		return "interrupted"
+	case g.limits.Wall > 0 && now.Sub(g.began) >= g.limits.Wall:
+		return "out of time"
+	case g.limits.Memory > 0 && resident() > g.limits.Memory:
+		return "out of memory"
+	}
+	return ""
+}
+
+// resident is the memory of the process, in bytes.
+func resident() int64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if fields := strings.Fields(string(b)); err == nil && len(fields) > 1 {
+		if pages, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+			return pages * int64(os.Getpagesize())
+		}
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.Sys)
+}
+
+// finish tells what is told at the end, and what did not hold.
+func (w *world) finish(stopped string) trace.Outcome {
+	if len(w.agents) > sampledAgents || stopped != "" {
+		w.sampleLoads()
+	}
+	for p, n := range w.count.bytes {
+		if n > 0 {
+			w.rec.Bytes(protocolNames[p], n)
+		}
+	}
+	o := trace.Outcome{Virtual: time.Duration(w.now), Stopped: stopped, Broken: w.count.broken}
+	if n := w.count.lost; n > maxBroken {
+		o.Broken = append(o.Broken, fmt.Sprintf("%d messages lost altogether", n))
+	}
+	o.Extra = map[string]float64{
+		"model_events": float64(w.count.events), "model_automatic": float64(w.count.automatic),
+		"model_recognised": float64(w.count.recognised), "model_lost_to_hostile": float64(w.count.lostHostile),
+		"model_under_way": float64(w.messages.live()),
+	}
+	return o
+}
+
+// forgotten looks at a message that nothing will bring any more.
+func (w *world) forgotten(m *message) {
+	if m.received || m.told || m.number == noNumber {
+		return
+	}
+	if m.hostile {
+		w.count.lostHostile++
+		return
+	}
+	if w.count.lost++; w.count.lost <= maxBroken {
+		w.count.broken = append(w.count.broken, fmt.Sprintf("message %d of %v is lost", m.number, time.Duration(m.sent)))
+	}
+}

@@ -1,0 +1,181 @@
+package model
+
+import (
+	"slices"
+	"time"
+
+	"communicator/simulations/trace"
+)
+
+// Devices that are on watch their mailboxes. With more relationships than connections may
+// be open, mailboxes take turns: a watch lasts a slice, then its connection is needed
+// elsewhere. The turns of a user follow from the number of the user alone, so nothing runs
+// for those who wait: when something is stored, its mailbox's next turn is computed.
+
+// handshake is how many round trips pass from the beginning of a turn until the agent
+// watches.
+const handshake = dialTrips + identifyTrips + helloTrips
+
+// watch has what a mailbox holds collected when its owner's device watches it next. If it
+// does so now, what is newest is pushed at once.
+func (w *world) watch(bi uint32, bx *box) {
+	set := w.sets.at(bx.set)
+	user := w.owner(set.owner)
+	u := &w.users[user]
+	if bx.scheduled || bx.first == 0 || !u.on {
+		return
+	}
+	ai := set.home[bx.slot]
+	a := &w.agents[ai]
+	if !a.up || w.deafTo(user, ai) {
+		return // looked at again when it is reached
+	}
+	t, open := w.turn(user, set.owner, ai, bx.slot)
+	if open {
+		w.push(bx.last, user, ai)
+		return
+	}
+	bx.scheduled = true
+	setup := w.trips(handshake, u.region, a.region)
+	w.at(max(w.now, t)+setup+w.leg(u.region, a.region),
+		event{kind: watchArrives, obj: bi, a: ai, b: user, life: a.life, life2: u.life})
+}
+
+// turn says since when, or from when on, a device watches its mailboxes of a relationship
+// at an agent, and whether its watch is open now.
+func (w *world) turn(user int32, side uint32, agent int32, slot uint8) (t int64, open bool) {
+	u := &w.users[user]
+	back := max(u.onSince, w.rejoins(user, agent))
+	n := w.groups(user)
+	if n <= maxOpen {
+		ready := back + w.expected(handshake+1, u.region, agent)
+		return back, back == 0 || w.now >= ready
+	}
+	// The k-th of n groups begins every n/maxOpen slices.
+	period := int64(watchSlice) * int64(n) / maxOpen
+	k := slices.Index(w.s.Users[user].Contacts, int32(side/2))*homes + int(slot)
+	phase := int64(watchSlice)*int64(k)/maxOpen + int64(mix(uint64(user))%uint64(period))
+	since := (w.now - phase) % period
+	if since < 0 {
+		since += period
+	}
+	begin := w.now - since
+	if begin >= back && since < int64(watchSlice) {
+		if since >= w.expected(handshake+1, u.region, agent) {
+			return begin, true
+		}
+		return begin, false
+	}
+	for begin += period; begin < back; {
+		begin += period
+	}
+	return begin, false
+}
+
+// expected is how long a number of round trips takes without jitter and loss.
+func (w *world) expected(n int, region uint8, agent int32) int64 {
+	return int64(2*n) * int64(w.s.Network.OneWay(region, w.agents[agent].region))
+}
+
+// rejoins is when a device is back at an agent that could not be reached for a while: at
+// its next try, whose pauses double.
+func (w *world) rejoins(user, agent int32) int64 {
+	from, to := w.outage(user, agent)
+	if to == 0 {
+		return 0
+	}
+	x := uint64(user)<<32 ^ uint64(agent) ^ mix(uint64(from))
+	for tries := uint64(0); ; tries++ {
+		if from >= to {
+			return from
+		}
+		x = mix(x)
+		from += pause(tries, float64(x>>11)/(1<<53))
+	}
+}
+
+// outage is the last time that an agent could not be reached from a user, once it is over.
+func (w *world) outage(user, agent int32) (from, to int64) {
+	a, u := &w.agents[agent], &w.users[user]
+	from, to = a.cutFrom, a.cutTo
+	for i := len(w.cuts) - 1; i >= 0; i-- {
+		c := &w.cuts[i]
+		if c.to > to && c.regions != nil && c.member(u.region) != c.member(a.region) {
+			return c.from, c.to
+		}
+	}
+	return from, to
+}
+
+// onWatchArrives sends what a mailbox holds to its owner, and what comes while the watch is
+// open is pushed.
+func (w *world) onWatchArrives(e *event) {
+	bx := w.boxes.at(e.obj)
+	bx.scheduled = false
+	u, a := &w.users[e.b], &w.agents[e.a]
+	w.carry(protoMailbox, w.now, trace.UserMachine(e.b), e.a, helloBytes+watchBytes)
+	if !u.on || !a.up || w.deafTo(e.b, e.a) {
+		return // looked at again when they can hear each other
+	}
+	if u.life != e.life2 || a.life != e.life {
+		w.watch(e.obj, bx)
+		return
+	}
+	for di := bx.first; di != 0; di = w.deliveries.at(di).next {
+		w.push(di, e.b, e.a)
+	}
+}
+
+// push sends a delivery to a device that watches.
+func (w *world) push(di uint32, user, agent int32) {
+	d := w.deliveries.at(di)
+	u, a := &w.users[user], &w.agents[agent]
+	after := max(int64(commitTime), 0)
+	w.carry(protoMailbox, w.now+after, agent, trace.UserMachine(user), pushBytes+int(d.size))
+	w.at(w.now+after+w.leg(a.region, u.region),
+		event{kind: pushArrives, obj: di, gen: d.gen, a: agent, b: user, life: a.life, life2: u.life})
+}
+
+// onPushArrives shows a message, once, and acknowledges the delivery.
+func (w *world) onPushArrives(e *event) {
+	d := w.deliveries.at(e.obj)
+	if d.gen != e.gen {
+		return
+	}
+	u, a := &w.users[e.b], &w.agents[e.a]
+	if !u.on || u.life != e.life2 {
+		if u.on {
+			w.watch(d.box, w.boxes.at(d.box))
+		}
+		return
+	}
+	if w.apart(e.b, e.a) {
+		return // looked at again when they can hear each other
+	}
+	m := w.messages.at(d.message)
+	bx := w.boxes.at(d.box)
+	w.takeIn(m, bx, e.a, d.size)
+	if a.life != e.life {
+		w.watch(d.box, bx) // the connection is gone: it is pushed again, and known
+		return
+	}
+	w.carry(protoMailbox, w.now, trace.UserMachine(e.b), e.a, eraseBytes)
+	ack := *e
+	ack.kind = ackArrives
+	w.at(w.now+w.leg(u.region, a.region), ack)
+}
+
+// takeIn is what a client does with a delivery: a ciphertext that it knows is acknowledged
+// again and shown no more.
+func (w *world) takeIn(m *message, bx *box, agent int32, size int32) {
+	name := w.pseudonym(bx.set, bx.slot)
+	w.tell(m, trace.Event{Kind: trace.Collected, User: m.to, Peer: trace.None, Agent: trace.None, Other: agent, Mailbox: name, Size: size})
+	if m.received {
+		w.count.recognised++
+		return
+	}
+	m.received = true
+	w.tell(m, trace.Event{Kind: trace.Received, User: m.from, Peer: m.to, Agent: trace.None, Other: agent, Mailbox: name,
+		Took: time.Duration(w.now - m.sent)})
+	w.learn(m, bx)
+}
