@@ -57,7 +57,7 @@ func newRoot() *cobra.Command {
 		&cobra.Group{ID: "operator", Title: "Run a node:"},
 		&cobra.Group{ID: "check", Title: "Check and measure:"},
 	)
-	root.AddCommand(demoCommand(), nodeCommand(), logCommand(), receiptCommand(), benchCommand(), versionCommand())
+	root.AddCommand(demoCommand(), nodeCommand(), logCommand(), receiptCommand(), benchCommand(), simulateCommand(), versionCommand())
 	root.AddCommand(personCommands()...)
 	root.AddCommand(nameCommands()...)
 	root.AddCommand(namespaceCommand())
