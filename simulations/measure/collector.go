@@ -171,6 +171,7 @@ func (c *Collector) received(e *trace.Event, m *message, took int64) {
 	*m |= received
 	c.counts.received++
 	c.time.at(e.At).row.Received++
+	c.time.at(m.sent()).row.Arrived++
 	if a := c.agent(e.Other); a != nil {
 		a.row.Collected++
 	}

@@ -23,6 +23,7 @@ func (c *Collector) Finish(o trace.Outcome) *Results {
 	c.messageScalars(r)
 	c.timeScalars(r, end)
 	c.agentScalars(r, end)
+	r.Figures = c.figures(r.Minutes, end)
 	return r
 }
 

@@ -87,6 +87,7 @@ type MinuteRow struct {
 	Expired      int64   `json:"expired"`
 	Failed       int64   `json:"failed"`
 	Rotated      int64   `json:"rotated"`
+	Arrived      int64   `json:"arrived"` // of those sent in the slice, whenever that was
 	Lookups      int64   `json:"lookups"`
 	LookupsFound int64   `json:"lookups_found"`
 	Queued       int64   `json:"queued"`       // submissions that wait at all agents, at most
