@@ -40,7 +40,8 @@ type Agent struct {
 	Operator int32
 	Hostile  Hostile
 	Colludes bool
-	Stable   bool // never stops by churn
+	Rank     int32 // its place in the order in which agents would collude: see [Script.Colluding]
+	Stable   bool  // never stops by churn
 }
 
 // MaxAgents bounds a user's agents of one role.
@@ -114,15 +115,15 @@ func (s *Script) agents() {
 		s.Agents[i] = Agent{Region: s.Network.draw(where), Operator: int32(i % operators)}
 	}
 	a := s.Scenario.Adversary
-	if a.By == "operators" {
-		collude := chosen(s.Rand("colluding", 0), operators, a.Colluding)
-		for i := range s.Agents {
-			s.Agents[i].Colludes = collude[s.Agents[i].Operator]
+	ranks := order(s.Rand("colluding", 0), s.parties())
+	colluding := s.Colluding(a.Colluding)
+	for i := range s.Agents {
+		party := int32(i)
+		if a.By == "operators" {
+			party = s.Agents[i].Operator
 		}
-	} else {
-		for i, yes := range chosen(s.Rand("colluding", 0), n.Agents, a.Colluding) {
-			s.Agents[i].Colludes = yes
-		}
+		s.Agents[i].Rank = ranks[party]
+		s.Agents[i].Colludes = s.Agents[i].Rank < colluding
 	}
 	kinds := s.Rand("hostile kinds", 0)
 	for i, yes := range chosen(s.Rand("hostile", 0), n.Agents, a.Hostile.Share) {
@@ -141,11 +142,37 @@ func (s *Script) agents() {
 
 var hostileKinds = map[string]Hostile{"drop": Drop, "delay": Delay, "stale": Stale, "forge": Forge, "mixed": Honest}
 
+// parties is how many there are that collude or do not: agents, or operators with all of
+// theirs.
+func (s *Script) parties() int {
+	if n := s.Scenario.Nodes; s.Scenario.Adversary.By == "operators" && n.Operators > 0 {
+		return n.Operators
+	}
+	return s.Scenario.Nodes.Agents
+}
+
+// Colluding is how many ranks collude where a share of agents does (or of operators, if
+// the scenario draws those): the agents whose Rank is below it. So one run answers for
+// every share.
+func (s *Script) Colluding(share float64) int32 { return int32(portion(s.parties(), share)) }
+
+// portion is a share of n, rounded.
+func portion(n int, share float64) int { return int(share*float64(n) + 0.5) }
+
+// order draws a place in a row, from 0, for each of n.
+func order(r *rand.Rand, n int) []int32 {
+	out := make([]int32, n)
+	for place, i := range r.Perm(n) {
+		out[i] = int32(place)
+	}
+	return out
+}
+
 // chosen draws a share of n. Those of a smaller share are among those of a larger one.
 func chosen(r *rand.Rand, n int, share float64) []bool {
 	out := make([]bool, n)
-	for i, at := range r.Perm(n) {
-		out[at] = i < int(share*float64(n)+0.5)
+	for i, place := range order(r, n) {
+		out[i] = int(place) < portion(n, share)
 	}
 	return out
 }

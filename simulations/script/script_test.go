@@ -68,6 +68,31 @@ func TestFewerColludingAreAmongMore(t *testing.T) {
 	}
 }
 
+func TestRanksSayWhoColludesAtAnyShare(t *testing.T) {
+	for _, by := range []string{"agents", "operators"} {
+		const yaml = "nodes: {agents: 100, operators: 20}\nadversary: {colluding: %v, by: %s}"
+		all := build(t, fmt.Sprintf(yaml, 0, by))
+		for _, share := range []float64{0, 0.05, 0.3, 1} {
+			s := build(t, fmt.Sprintf(yaml, share, by))
+			n := 0
+			for i, a := range s.Agents {
+				if a.Colludes {
+					n++
+				}
+				if a.Colludes != (all.Agents[i].Rank < all.Colluding(share)) {
+					t.Errorf("%s, %v: agent %d of rank %d colludes: %v", by, share, i, all.Agents[i].Rank, a.Colludes)
+				}
+				if a.Operator == s.Agents[0].Operator && by == "operators" && a.Rank != s.Agents[0].Rank {
+					t.Errorf("agents of one operator have the ranks %d and %d", a.Rank, s.Agents[0].Rank)
+				}
+			}
+			if n != int(share*100+0.5) {
+				t.Errorf("%s, %v: %d of 100 collude", by, share, n)
+			}
+		}
+	}
+}
+
 func TestRatesAreWhatWasAsked(t *testing.T) {
 	s := build(t, "duration: 2h\nnodes: {agents: 50, users: 1000}\nworkload: {messages_per_user_hour: 10}\nevents: [{at: 30m, for: 6m, crowd: {factor: 20, to: 3}}]")
 	var quiet, crowd float64
