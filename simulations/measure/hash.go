@@ -43,7 +43,7 @@ func (h *hasher) event(e *trace.Event) {
 }
 
 func (h *hasher) lookup(l *trace.Lookup) {
-	h.add(entryLookup, int64(l.At), int64(l.Took), int64(l.Hops), bit(l.Found), bit(l.True))
+	h.add(entryLookup, int64(l.At), int64(l.Took), int64(l.Hops), bit(l.Found), bit(l.True), bit(l.Target), bit(l.Seen))
 }
 
 func (h *hasher) load(l *trace.Load) {

@@ -81,6 +81,8 @@ type Lookup struct {
 	Hops  int // peers asked one after another, on the longest way; 0: not known
 	Found bool
 	True  bool // what was found is the newest that is true
+	// Target: it was of the name that Sybils gather around. Seen: one of them was asked.
+	Target, Seen bool
 }
 
 // Load is one agent's state at a time.

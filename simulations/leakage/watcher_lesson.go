@@ -1,0 +1,193 @@
+package leakage
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"communicator/simulations/script"
+	"communicator/simulations/trace"
+)
+
+// lesson is what the watcher learns about sizes from messages of its own, sent through
+// agents as anybody may: by how much a submission is longer than the frame in which its
+// message comes out. The first messages of the run stand for them.
+type lesson struct {
+	learned  bool
+	sized    bool  // sizes tell something
+	longer   int32 // bytes
+	lastOut  []int32
+	lastIn   []int32
+	sentSize map[uint32]int32 // by message
+	samples  []int32
+}
+
+func newLesson(users int) lesson {
+	return lesson{lastOut: make([]int32, users), lastIn: make([]int32, users), sentSize: map[uint32]int32{}}
+}
+
+func (l *lesson) sent(user, size int32) {
+	if !l.learned {
+		l.lastOut[user] = size
+	}
+}
+
+func (l *lesson) got(user, size int32) {
+	if !l.learned {
+		l.lastIn[user] = size
+	}
+}
+
+func (l *lesson) event(e *trace.Event, w way) {
+	switch e.Kind {
+	case trace.Accepted:
+		l.sentSize[e.Message] = l.lastOut[w.from]
+	case trace.Received:
+		if x := l.sentSize[e.Message]; x > 0 && l.lastIn[w.to] > 0 {
+			l.samples = append(l.samples, x-l.lastIn[w.to])
+		}
+		delete(l.sentSize, e.Message)
+	}
+	if len(l.samples) < calibration {
+		return
+	}
+	slices.Sort(l.samples)
+	l.learned, l.longer = true, l.samples[len(l.samples)/2]
+	agree := 0
+	for _, x := range l.samples {
+		if max(x-l.longer, l.longer-x) <= sizeClass {
+			agree++
+		}
+	}
+	l.sized = agree*2 > len(l.samples)
+	l.lastOut, l.lastIn, l.sentSize = nil, nil, nil
+}
+
+// pushOf is the size of the frame in which a submission's message comes out.
+func (l *lesson) pushOf(submitted int32) int32 {
+	if l.sized {
+		return submitted - l.longer
+	}
+	return submitted
+}
+
+// submitOf is the size of the submission of a message that comes out in a frame.
+func (l *lesson) submitOf(pushed int32) int32 {
+	if l.sized {
+		return pushed + l.longer
+	}
+	return pushed
+}
+
+// put says whether a frame between agents may carry what comes out in a frame of a size.
+func (l *lesson) put(size, pushed int32) bool {
+	return !l.sized || size >= pushed && size <= pushed+max(l.longer, 0)+putSlack
+}
+
+// same says whether two sizes cannot be told apart.
+func (l *lesson) same(a, b int32) bool {
+	return !l.sized || max(class(a)-class(b), class(b)-class(a)) <= 1
+}
+
+// like says whether a frame is one that messages come in: its counterpart at the other end
+// is a size that is seen there.
+func (l *lesson) like(f *flow, counterpart int32) bool {
+	if !l.sized {
+		return counterpart >= unsized
+	}
+	return counterpart > 0 && float64(f.near(counterpart)) > rare*float64(f.total)
+}
+
+// share is which share of the frames that messages come in has a size.
+func (l *lesson) share(f *flow, size int32) float64 {
+	if !l.sized || f.counted == 0 {
+		return 1
+	}
+	return min(float64(f.near(size))/float64(f.counted), 1)
+}
+
+func class(size int32) int32 { return min(max(size, 0)/sizeClass, maxClass-1) }
+
+// homes is how many agents of a user are counted apart: all that the script gives them, and
+// the rest together.
+const homes = 2*script.MaxAgents + 1
+
+// flow is what passes between users' machines and agents in one direction.
+type flow struct {
+	script  *script.Script
+	sizes   []uint32 // of all frames, by class
+	total   uint64
+	counts  [][homes]uint32 // by user and agent: of the frames that messages may come in
+	counted uint64
+}
+
+func newFlow(s *script.Script) flow {
+	return flow{script: s, sizes: make([]uint32, maxClass), counts: make([][homes]uint32, len(s.Users))}
+}
+
+func (f *flow) seen(size int32) {
+	f.sizes[class(size)]++
+	f.total++
+}
+
+// near is how many frames have a size that cannot be told from one.
+func (f *flow) near(size int32) (n uint32) {
+	c := class(size)
+	for i := max(c-1, 0); i <= min(c+1, maxClass-1); i++ {
+		n += f.sizes[i]
+	}
+	return n
+}
+
+// agentAt is the agent of a user that is counted in a place; -1: none, or the rest.
+func (f *flow) agentAt(user int32, place int) int32 {
+	u := &f.script.Users[user]
+	switch {
+	case place < script.MaxAgents:
+		return u.Sending[place]
+	case place < 2*script.MaxAgents:
+		return u.Receiving[place-script.MaxAgents]
+	default:
+		return trace.None
+	}
+}
+
+func (f *flow) count(user, agent int32) {
+	place := homes - 1
+	for i := range homes - 1 {
+		if f.agentAt(user, i) == agent {
+			place = i
+			break
+		}
+	}
+	f.counts[user][place]++
+	f.counted++
+}
+
+// sighting is a frame that was seen: to an agent, from a user's machine or an agent.
+type sighting struct {
+	at       time.Duration
+	from, to int32
+	size     int32
+}
+
+// recent is what was seen lately, the oldest first.
+type recent struct{ list []sighting }
+
+func (r *recent) add(s sighting) {
+	if len(r.list) == maxRecent {
+		r.list = r.list[1:]
+	}
+	r.list = append(r.list, s)
+}
+
+func (r *recent) forget(before time.Duration) {
+	n := 0
+	for n < len(r.list) && r.list[n].at < before {
+		n++
+	}
+	r.list = r.list[n:]
+}
+
+// agentsIn lists the agents of a map in order, so that every run of a seed adds up in one.
+func (w *watcher) agentsIn(m map[int32]time.Duration) []int32 { return slices.Sorted(maps.Keys(m)) }
