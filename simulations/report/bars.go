@@ -3,6 +3,7 @@ package report
 import (
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -11,7 +12,7 @@ import (
 	"communicator/simulations/measure"
 )
 
-// named says whether bars have names. Such bars lie, so that names can be read.
+// named says whether bars have names.
 func (c *chart) named() bool {
 	for _, s := range c.series {
 		for _, l := range s.labels {
@@ -21,6 +22,36 @@ func (c *chart) named() bool {
 		}
 	}
 	return false
+}
+
+// lies says whether bars lie, so that names that are long or many can be read.
+func (c *chart) lies() bool {
+	if !c.named() {
+		return false
+	}
+	names, _ := c.names()
+	letters := 0
+	for _, name := range names {
+		letters += len([]rune(name)) + 2
+	}
+	return letters > maxStanding
+}
+
+// standing gives bars with short names places beside each other, and ticks with the names.
+func (c *chart) standing() []plot.Tick {
+	names, values := c.names()
+	var ticks []plot.Tick
+	for i, name := range names {
+		ticks = append(ticks, plot.Tick{Value: float64(i), Label: plain(name)})
+	}
+	for i := range c.series {
+		s := &c.series[i]
+		s.x, s.y = nil, values[i]
+		for j := range s.y {
+			s.x = append(s.x, float64(j))
+		}
+	}
+	return ticks
 }
 
 // names are those of all bars, in the order in which they come, and the values of each
@@ -71,8 +102,8 @@ func (c *chart) barAxis(ys span, n int) axis {
 	return linear(ys, n, true)
 }
 
-// drawNamed draws bars that lie, the first one at the top.
-func (c *chart) drawNamed(canvas draw.Canvas) {
+// drawLying draws bars that lie, the first one at the top.
+func (c *chart) drawLying(canvas draw.Canvas) {
 	names, values := c.names()
 	_, ys := c.spans()
 	value := c.barAxis(ys, 5)
@@ -80,22 +111,20 @@ func (c *chart) drawNamed(canvas draw.Canvas) {
 	for i, name := range names {
 		rows.ticks = append(rows.ticks, plot.Tick{Value: -float64(i), Label: middle(plain(name), 30) + " "})
 	}
-	frame := *c
-	frame.x, frame.y = c.y, ""
-	p := frame.frame(value, rows)
-	p.X.Label.Text = plain(c.y)
+	p := c.frame(value, rows)
 	p.Y.Tick.Label.Color = ink
-	p.Add(namedPlotter{c, values})
-	p.Draw(draw.Crop(canvas, 0, -3*rightRoom, 0, 0))
+	p.Add(lyingPlotter{c, values})
+	p.Draw(draw.Crop(canvas, 0, -3*rightRoom, bottomRoom, 0))
+	c.below(canvas, c.y)
 }
 
-// namedPlotter draws bars that lie, with their value at the end.
-type namedPlotter struct {
+// lyingPlotter draws bars that lie, with their value at the end.
+type lyingPlotter struct {
 	*chart
 	values [][]float64 // by series and name
 }
 
-func (n namedPlotter) Plot(c draw.Canvas, p *plot.Plot) {
+func (n lyingPlotter) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	thick := 0.72 * (y(0) - y(-1)) / vg.Length(len(n.values))
 	zero := x(math.Max(0, p.X.Min))
@@ -114,7 +143,7 @@ func (n namedPlotter) Plot(c draw.Canvas, p *plot.Plot) {
 }
 
 // write writes a value behind its bar, or in front where there is no room.
-func (n namedPlotter) write(c draw.Canvas, v float64, at vg.Point) {
+func (n lyingPlotter) write(c draw.Canvas, v float64, at vg.Point) {
 	style := textStyle(min(9, barRow/vg.Length(len(n.values))), muted)
 	style.XAlign, style.YAlign = draw.XLeft, draw.YCenter
 	at.X += 3
@@ -126,6 +155,13 @@ func (n namedPlotter) write(c draw.Canvas, v float64, at vg.Point) {
 
 // drawBars draws bars that stand at their place on the x axis.
 func (c *chart) drawBars(canvas draw.Canvas) {
+	var names []plot.Tick
+	if c.named() {
+		placed := *c
+		placed.series = slices.Clone(c.series)
+		names = placed.standing()
+		c = &placed
+	}
 	xs, ys := c.spans()
 	width := c.barWidth()
 	if !xs.empty() && !c.logX {
@@ -135,7 +171,13 @@ func (c *chart) drawBars(canvas draw.Canvas) {
 	if c.logX {
 		x = logarithmic(span{xs.min / 1.2, xs.max * 1.2}, false)
 	}
+	if names != nil {
+		x.ticks = names
+	}
 	p := c.frame(x, c.barAxis(ys, 5))
+	if names != nil {
+		p.X.Tick.Length = 0
+	}
 	p.Add(standPlotter{c, width})
 	c.labelled(canvas, p, labelRoom)
 }

@@ -15,15 +15,16 @@ import (
 // Sizes of a chart, in points, which a page shows as pixels or smaller.
 const (
 	chartWidth   = 460
-	chartHeight  = 250
-	tickSize     = 10.5
-	labelSize    = 10.5
-	labelRoom    = 18 // above the plot, for the label of the y axis
-	markRoom     = 13 // above the plot, for the letters of marks
+	chartHeight  = 256
+	tickSize     = 11.5
+	labelSize    = 11.5
+	labelRoom    = 20 // above the plot, for the label of the y axis
+	markRoom     = 15 // above the plot, for the letters of marks
 	rightRoom    = 6
+	bottomRoom   = 17 // below the plot, for the label of the x axis
 	lineWidth    = 1.6
-	barRow       = 17 // height of a bar that lies
-	barChartRest = 44 // of a chart with such bars, besides these
+	barRow       = 19 // height of a bar that lies
+	barChartRest = 48 // of a chart with such bars, besides these
 )
 
 // Colours are placeholders: the page replaces them by its own, light or dark.
@@ -104,21 +105,27 @@ func (c *chart) frame(x, y axis) *plot.Plot {
 		a.to.Color, a.to.Width = muted, 0.8
 		a.to.Padding = 0
 	}
-	p.X.Label.Text = plain(c.x)
-	p.X.Label.TextStyle = textStyle(labelSize, ink)
-	p.X.Label.TextStyle.XAlign, p.X.Label.TextStyle.YAlign = draw.XCenter, draw.YBottom
-	p.X.Label.Padding = 3
 	p.Y.Width, p.Y.Tick.Length, p.Y.Padding = 0, 0, 2
 	p.Add(gridPlotter(p.Y.Tick.Marker.Ticks(0, 0)))
 	return p
 }
 
-// labelled draws the plot below the label of its y axis, which lies, to be read.
+// labelled draws the plot between the label of its y axis, which lies, to be read, and that
+// of its x axis. (The plot's own labels take room for themselves where they are not, if an
+// axis is logarithmic.)
 func (c *chart) labelled(canvas draw.Canvas, p *plot.Plot, room vg.Length) {
 	style := textStyle(labelSize, ink)
 	style.XAlign, style.YAlign = draw.XLeft, draw.YTop
 	canvas.FillText(style, vg.Point{X: canvas.Min.X + 1, Y: canvas.Max.Y}, plain(c.y))
-	p.Draw(draw.Crop(canvas, 0, -rightRoom, 0, -room))
+	p.Draw(draw.Crop(canvas, 0, -rightRoom, bottomRoom, -room))
+	c.below(canvas, c.x)
+}
+
+// below writes a label under the plot.
+func (c *chart) below(canvas draw.Canvas, label string) {
+	style := textStyle(labelSize, ink)
+	style.XAlign, style.YAlign = draw.XCenter, draw.YBottom
+	canvas.FillText(style, vg.Point{X: canvas.Center().X, Y: canvas.Min.Y + 3}, plain(label))
 }
 
 // addSeries adds a line, its spread, and marks where a line alone would not be seen.

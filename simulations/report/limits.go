@@ -14,6 +14,8 @@ const (
 	maxPageCells = 12_000
 	// maxBars is how many labels a bar chart shows.
 	maxBars = 32
+	// maxStanding is how many letters of names fit below bars that stand.
+	maxStanding = 56
 	// maxMarks is how many marks a chart shows.
 	maxMarks = 26
 	// maxScenario is how much of a scenario's text a page shows, in bytes.

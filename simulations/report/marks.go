@@ -67,7 +67,7 @@ type markPlotter []marker
 func (ms markPlotter) Plot(c draw.Canvas, p *plot.Plot) {
 	x, _ := p.Transforms(&c)
 	line := draw.LineStyle{Color: muted, Width: 0.7, Dashes: []vg.Length{2, 2}}
-	style := textStyle(9, muted)
+	style := textStyle(tickSize, ink)
 	style.XAlign, style.YAlign = draw.XCenter, draw.YBottom
 	for _, m := range ms {
 		for i, one := range m.marks {

@@ -90,6 +90,10 @@ func sampleFigures(r *rand.Rand, scale float64) []measure.Figure {
 			Caption: "How far does a lookup go? Peers asked one after another on the longest way.",
 			Lines: []measure.Line{{Name: "found", X: []float64{1, 2, 3, 4, 5}, Y: []float64{0.08, 0.27, 0.41, 0.18, 0.05}},
 				{Name: "not found", X: []float64{1, 2, 3, 4, 5}, Y: []float64{0, 0, 0.001, 0.004, 0.012}}}},
+		{ID: "attempts", Title: "Attempts for each message", Kind: measure.Bars, X: "attempts", Y: "share of messages",
+			Caption: "How often must an agent try? The share of accepted messages by how many attempts were made.",
+			Lines: []measure.Line{{Name: "share of messages", X: []float64{0, 1, 2, 3, 4, 5}, Labels: []string{"0", "1", "2", "3", "4", "5–6"},
+				Y: []float64{0, 0.83, 0.11, 0.03, 0.02, 0.01}}}},
 		{ID: "lookups", Title: "Time of lookups", Kind: measure.Lines, X: "virtual time (min)", Y: "ms",
 			Caption: "How long does it take to find a name?"},
 	}

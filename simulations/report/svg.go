@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"html"
 	"html/template"
 	"regexp"
 	"strconv"
@@ -21,14 +22,14 @@ func (c *chart) svg(id string, points int) template.HTML {
 		return ""
 	}
 	height := vg.Length(chartHeight)
-	if c.named() {
+	if c.lies() {
 		names, _ := c.names()
 		height = barChartRest + barRow*vg.Length(len(names))*max(1, vg.Length(len(c.series))*0.6)
 	}
 	to := vgsvg.New(chartWidth, height)
 	switch canvas := draw.New(to); {
-	case c.named():
-		c.drawNamed(canvas)
+	case c.lies():
+		c.drawLying(canvas)
 	case c.kind == measure.Bars:
 		c.drawBars(canvas)
 	default:
@@ -57,8 +58,20 @@ func (c *chart) dress(id, file string, height float64) template.HTML {
 		}
 		return palette.Replace(strings.Replace(a, vgFont, "", 1))
 	})
-	b.WriteString(strings.ReplaceAll(body, "\n\t", " "))
+	b.WriteString(drawnText.ReplaceAllStringFunc(strings.ReplaceAll(body, "\n\t", " "), fitted))
 	return template.HTML(b.String())
+}
+
+// fitted gives a text the width for which the chart was laid out, whatever font the reader
+// has.
+func fitted(text string) string {
+	m := drawnText.FindStringSubmatch(text)
+	size, err := strconv.ParseFloat(m[2], 64)
+	if words := html.UnescapeString(m[3]); err == nil && len(words) > 1 {
+		width := textStyle(vg.Length(size), ink).Width(words)
+		return fmt.Sprintf(`<text textLength="%.1f" lengthAdjust="spacingAndGlyphs"%s%s</text>`, width.Points(), m[1], m[3])
+	}
+	return text
 }
 
 // Attributes of the drawing. Texts that are drawn have their quotes escaped, so that they
@@ -66,10 +79,11 @@ func (c *chart) dress(id, file string, height float64) template.HTML {
 var (
 	attribute = regexp.MustCompile(`(?:style|d)="[^"]*"`)
 	decimals  = regexp.MustCompile(`-?[0-9.]+(?:e[-+][0-9]+)?`)
+	drawnText = regexp.MustCompile(`<text((?: [a-z]+="[^"]*")* style="font-size:([0-9.]+)px[^"]*">)([^<]*)</text>`)
 )
 
 // vgFont is how the canvas names the font of each text.
-const vgFont = "font-family:Liberation Sans;font-variant:none;font-weight:normal;font-style:normal;"
+const vgFont = "font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;"
 
 // palette replaces the colours by the page's: variables, so that they follow the reader's
 // light or dark setting, with what was drawn where a chart is taken out of its page.

@@ -81,7 +81,7 @@ func grouped(digits string) string {
 // precise writes a measure: a share near 1 keeps the digits that tell it from 1.
 func precise(v float64) string {
 	if d := 1 - v; d > 0 && d < 0.001 && d > 1e-9 {
-		return strconv.FormatFloat(v, 'f', min(9, 2+int(math.Ceil(-math.Log10(d)))), 64)
+		return strings.TrimRight(strconv.FormatFloat(v, 'f', min(9, 2+int(math.Ceil(-math.Log10(d)))), 64), "0")
 	}
 	return short(v)
 }
