@@ -102,6 +102,14 @@ func (s *badgerSnapshot) length(key []byte) (int, error) {
 	return exactSize(int(item.ValueSize())), nil
 }
 
+func (s *badgerSnapshot) version(key []byte) (uint64, error) {
+	item, err := s.item(key)
+	if err != nil || item == nil {
+		return 0, err
+	}
+	return item.Version(), nil
+}
+
 // exactSize corrects what Badger says of a value in its value log, without reading
 // it there: Badger takes the value's length to be written in two bytes, as it is
 // from 128 to 16,383, where three stand for more.

@@ -23,11 +23,12 @@ const checkedAlways = 256 << 20
 
 // checkTables verifies the checksums of the store's tables in dir before Badger sees
 // them. Badger takes a damaged block for an empty one: a row in it does not exist, and a
-// compaction drops it for good.
-func checkTables(dir string, clean bool) error {
+// compaction drops it for good. It returns the newest version that one of them has,
+// unless it left them alone.
+func checkTables(dir string, clean bool) (newest uint64, err error) {
 	names, err := liveTables(dir)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var total int64
 	for _, name := range names {
@@ -36,19 +37,20 @@ func checkTables(dir string, clean bool) error {
 		}
 	}
 	if clean && total > checkedAlways {
-		return nil
+		return 0, nil
 	}
 	found := make([]error, len(names))
+	versions := make([]uint64, len(names))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, name := range names {
 		group.Go(func() error {
-			found[i] = checkTable(name)
+			versions[i], found[i] = checkTable(name)
 			return nil
 		})
 	}
 	_ = group.Wait()
-	return worst(found)
+	return slices.Max(append(versions, 0)), worst(found)
 }
 
 // liveTables names the tables that the manifest lists. Others were being made when the
@@ -85,17 +87,18 @@ func worst(found []error) (err error) {
 	return err
 }
 
-func checkTable(name string) (err error) {
+// checkTable returns the newest version in the table.
+func checkTable(name string) (newest uint64, err error) {
 	damaged := func(cause error) error {
 		return &DamageError{Part: "store", Reason: "table " + filepath.Base(name), Err: storeError("verify", cause)}
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return damaged(err)
+		return 0, damaged(err)
 	}
 	id, err := strconv.ParseUint(strings.TrimSuffix(filepath.Base(name), ".sst"), 10, 64)
 	if err != nil {
-		return nil // not one of Badger's
+		return 0, nil // not one of Badger's
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -104,12 +107,12 @@ func checkTable(name string) (err error) {
 	}()
 	t, err := table.OpenInMemoryTable(data, id, &table.Options{Compression: options.None, ChkMode: options.OnBlockRead})
 	if err != nil {
-		return damaged(err)
+		return 0, damaged(err)
 	}
 	if err := t.VerifyChecksum(); err != nil {
-		return &tableDamage{damaged(err)}
+		return 0, &tableDamage{damaged(err)}
 	}
-	return nil
+	return t.MaxVersion(), nil
 }
 
 // tableDamage is damage in a table's blocks alone: its index is whole, so the store

@@ -23,7 +23,7 @@
 //	'b' ‖ u64 sequence       u8 1 ‖ u64 first of its batch ‖ salt 32 ‖ body, or u8 0 once erased
 //	'i' ‖ tag 16             u64 sequence ‖ content tag 16: a key that was used
 //	't' ‖ u8 table ‖ key     a projection's row
-//	'c' ‖ u64 sequence       a signed checkpoint, every 65,536 events
+//	'c' ‖ u64 sequence       a signed checkpoint, about every MiB of rows
 //	's' ‖ u64 gen ‖ u32 i    a chunk of the projections' snapshot
 //	'm' ‖ name               the log's own: "log" eras, "tables" who made the rows,
 //	                         "rebuild" one is under way, "snapshot" the newest one's
@@ -55,6 +55,7 @@
 //
 //	DIR/store/               Badger
 //	DIR/head                 two alternating slots with the newest signed head
+//	DIR/opening              while a start after a crash has not verified the log
 //	DIR/ballast              space in reserve
 //
 // # What is found, and when
@@ -62,8 +63,8 @@
 // An event with a body keeps a body row for as long as its header is kept: absence
 // is damage, not erasure. A start verifies the checksums of Badger's tables (after
 // a clean stop only where they are small), that Badger's list of them was not cut
-// short, the chain of headers since a checkpoint, and the store's end against the
-// head file. Every body is checked against its header when it is read, and a scrub
+// short, the chain of headers since a checkpoint that lies before all that the store
+// replays, and the store's end against the head file. Every body is checked against its header when it is read, and a scrub
 // goes round and round. Damage is named by a [DamageError] and makes the log
 // read-only. What cannot be seen from inside is the rollback of the whole disk.
 //

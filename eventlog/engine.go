@@ -38,6 +38,9 @@ type snapshot interface {
 	value(key []byte) (value, error)
 	// length is the length of a row's value, or 0 if there is none.
 	length(key []byte) (int, error)
+	// version is the number of the commit that wrote a row that is there; later commits
+	// have greater ones.
+	version(key []byte) (uint64, error)
 	// scan visits the rows with the prefix, in key order, from start (nil: the
 	// first) until fn returns false. Slices are valid during the call of fn.
 	scan(prefix, start []byte, fn func(key, value []byte) bool) error

@@ -34,6 +34,7 @@ type eventLog struct {
 	newest  atomic.Pointer[Head]
 	counts  atomic.Pointer[counters]
 	eras    []Era         // set at opening
+	flushed uint64        // set at opening: version up to which nothing is replayed
 	begins  atomic.Uint64 // first sequence whose header is kept
 	diskLow atomic.Bool
 	failed  atomic.Pointer[error]
@@ -81,7 +82,7 @@ func newEventLog(o Options, dir string, eng engine, heads headStore) *eventLog {
 		pub: o.Signer.Public().(ed25519.PublicKey), tagger: newTagger(tagsKey(o.Signer)),
 		queue: make(chan *request, queueLength), commits: make(chan *batch, 1), idle: make(chan error, 1),
 		relearn: make(chan struct{}, 1), maintenance: make(chan struct{}, 1),
-		closing: make(chan struct{}), stopped: make(chan struct{}),
+		closing: make(chan struct{}), stopped: make(chan struct{}), flushed: allFlushed,
 	}
 	for _, p := range o.Projections {
 		l.byID[p.ID()] = p

@@ -35,9 +35,9 @@ const (
 	rowOverhead = 24  // what a row counts beyond its key and value
 )
 
-// checkpointEvery is the number of events after which a signed anchor lets a
-// start verify only what follows it.
-const checkpointEvery = 1 << 16
+// checkpointEvery is how many bytes go into the store's tree between two signed anchors,
+// of which one lets a start verify only what follows it: an eighth of a memtable.
+const checkpointEvery = memtableSize / 8
 
 // Maintenance beside the writer changes so much at a time that an append waits for
 // a few milliseconds.

@@ -26,7 +26,7 @@ func OpenMemory(o Options) (Log, error) {
 	}
 	o.DiskEvery, o.HeadEvery, o.ScrubEvery = 0, 0, 0
 	l := newEventLog(o, "", memoryEngine{o.Memory}, memoryHead{o.Memory})
-	if err := l.start(true); err != nil {
+	if err := l.start(); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -99,6 +99,9 @@ func (s memorySnapshot) last(prefix, max []byte) (key, value []byte, err error) 
 	}
 	return nil, nil, nil
 }
+
+// version is 0: a memory log is never replayed.
+func (s memorySnapshot) version([]byte) (uint64, error) { return 0, nil }
 
 func (s memorySnapshot) close() {}
 

@@ -38,7 +38,7 @@ func Open(dir string, o Options) (Log, error) {
 	if err := l.openStore(store, heads); err != nil {
 		return nil, errors.Join(err, heads.f.Close())
 	}
-	if err := l.start(heads.wasClean()); err != nil {
+	if err := l.start(); err != nil {
 		return nil, errors.Join(err, l.eng.close(), heads.f.Close())
 	}
 	return l, nil
@@ -57,7 +57,7 @@ func (l *eventLog) openStore(store string, heads *headFile) error {
 	}
 	logger := newBadgerLogger(l.opts.Logger, func(err error) { l.fail(err) })
 	opts := badgerOptions(store, logger)
-	tables := checkTables(store, heads.wasClean())
+	newest, tables := checkTables(store, heads.wasClean())
 	if blocks := (*tableDamage)(nil); tables != nil && !errors.As(tables, &blocks) {
 		return tables // Badger would panic on a goroutine of its own
 	}
@@ -69,6 +69,13 @@ func (l *eventLog) openStore(store string, heads *headFile) error {
 		opts = opts.WithNumCompactors(0)
 	} else if found != nil {
 		return found
+	}
+	if heads.wasClean() {
+		newest = allFlushed
+	}
+	var err error
+	if l.flushed, err = beforeReplay(l.dir, newest); err != nil {
+		return err
 	}
 	eng, err := openBadger(opts, logger)
 	switch {

@@ -181,7 +181,7 @@ func TestNothingIsAcknowledgedAfterAFailedCommit(t *testing.T) {
 	}
 	m := new(Memory)
 	l := newEventLog(o, "", &failingEngine{memoryEngine{m}, 8}, memoryHead{m})
-	if err := l.start(true); err != nil {
+	if err := l.start(); err != nil {
 		t.Fatal(err)
 	}
 	good := 0

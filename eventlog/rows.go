@@ -81,5 +81,5 @@ func tableKey(id byte, key []byte) []byte {
 type counters struct {
 	bodies    uint64 // stored now
 	bodyBytes uint64 // of them
-	volume    uint64 // bytes ever written to the store's tree, see open.go
+	volume    uint64 // bytes ever written to the store's tree, see checkpointEvery
 }

@@ -10,18 +10,12 @@ import (
 	"communicator/wire"
 )
 
-// replayVolume is more than what Badger's memtables can hold, in bytes of rows.
-// After a crash their write-ahead logs are replayed, and Badger drops whatever
-// follows a damaged entry there without a word; so everything since that much was
-// written is verified, however many checkpoints lie in between.
-const replayVolume = 64 << 20
-
 // start reads where the log stands, verifies its end and starts the goroutines.
-// clean says that it was closed in order. Damage makes the log read-only; an error
-// is returned only where nothing can be read at all.
-func (l *eventLog) start(clean bool) error {
+// Damage makes the log read-only; an error is returned only where nothing can be read at
+// all.
+func (l *eventLog) start() error {
 	w := &writer{l: l, pending: newBatch(), scratch: newStage(), nextSeq: 1}
-	if err := w.recover(clean); err != nil {
+	if err := w.recover(); err != nil {
 		var damage *DamageError
 		if !errors.As(err, &damage) {
 			return err
@@ -40,7 +34,7 @@ func (l *eventLog) start(clean bool) error {
 		// Vouches for the tail that nobody was told of, and says that the log is open.
 		vouched := w.head
 		vouched.Sign(l.opts.Signer) // after a restore it may have been another's
-		if err := errors.Join(l.heads.write(&vouched), l.heads.sync()); err != nil {
+		if err := errors.Join(l.heads.write(&vouched), l.heads.sync(), l.replayed()); err != nil {
 			return err
 		}
 	}
@@ -52,7 +46,7 @@ func (l *eventLog) start(clean bool) error {
 }
 
 // recover finds the end of the log.
-func (w *writer) recover(clean bool) error {
+func (w *writer) recover() error {
 	l := w.l
 	snap, err := l.eng.snapshot()
 	if err != nil {
@@ -80,7 +74,7 @@ func (w *writer) recover(clean bool) error {
 		return errors.New("eventlog: the log belongs to another root key")
 	}
 	w.begin()
-	c, err := w.follow(snap, clean)
+	c, err := w.follow(snap)
 	if c != nil {
 		w.stand(c)
 	}
@@ -125,9 +119,8 @@ func (w *writer) begin() {
 	w.l.newest.Store(&head)
 }
 
-// follow verifies the log from the last checkpoint that the circumstances allow to
-// trust. It returns how far it came, with the error that stopped it.
-func (w *writer) follow(snap snapshot, clean bool) (*chain, error) {
+// follow verifies the log from the last checkpoint that may be trusted. It returns how far it came, with the error that stopped it.
+func (w *writer) follow(snap snapshot) (*chain, error) {
 	c, err := w.l.beginning(snap)
 	if err != nil {
 		return nil, err
@@ -141,7 +134,7 @@ func (w *writer) follow(snap snapshot, clean bool) (*chain, error) {
 		if err != nil {
 			return c, newer(err, "header")
 		}
-		if err := w.l.skip(c, snap, last, clean); err != nil {
+		if err := w.l.skip(c, snap, last); err != nil {
 			return c, err
 		}
 		bodies, err := scanBodies(snap, c.at.seq+1, last.head.Last())
@@ -195,11 +188,7 @@ func (l *eventLog) snapshotInfo(snap snapshot) (*snapshotInfo, error) {
 }
 
 // skip moves the chain to the newest checkpoint that may be trusted.
-func (l *eventLog) skip(c *chain, snap snapshot, last *batchRow, clean bool) error {
-	most := last.counts.volume
-	if !clean {
-		most -= min(most, replayVolume)
-	}
+func (l *eventLog) skip(c *chain, snap snapshot, last *batchRow) error {
 	for max := last.head.First - 1; ; { // at least the last batch is read
 		key, value, err := snap.last([]byte{keyCheckpoint}, seqKey(keyCheckpoint, max))
 		if err != nil {
@@ -208,15 +197,20 @@ func (l *eventLog) skip(c *chain, snap snapshot, last *batchRow, clean bool) err
 		if key == nil || seqOf(key) <= c.at.seq {
 			return nil
 		}
+		version, err := snap.version(key)
+		if err != nil {
+			return &DamageError{Part: "checkpoint", Reason: "the store cannot be read", Err: err}
+		}
+		if version > l.flushed {
+			max = seqOf(key) - 1
+			continue
+		}
 		a, err := openAnchor(value, l.pub)
 		if err != nil {
 			return newer(err, "checkpoint")
 		}
-		if a.volume <= most {
-			c.at = *a
-			return nil
-		}
-		max = a.seq - 1
+		c.at = *a
+		return nil
 	}
 }
 

@@ -175,10 +175,11 @@ func (w *writer) seal(b *batch) {
 	}
 	next.Prev = w.tip
 	next.Sign(w.l.opts.Signer)
+	before := w.counts.volume
 	w.counts.volume += uint64(b.inline)
 	b.head, b.counts = next, w.counts
 	w.head, w.tip = next, next.Hash()
-	if last := next.Last(); first/checkpointEvery != (last+1)/checkpointEvery {
+	if before/checkpointEvery != w.counts.volume/checkpointEvery {
 		b.meta = append(b.meta, w.checkpoint(b))
 	}
 }

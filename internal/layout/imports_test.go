@@ -24,7 +24,7 @@ var may = map[string][]string{
 	"wire/agenturi":   {"wire"},
 	"wire/logproof":   {"wire"},
 
-	"eventlog":         {"wire", "wire/logproof"},
+	"eventlog":         {"internal/durable", "wire", "wire/logproof"},
 	"eventlog/logtest": {"eventlog", "wire", "wire/logproof"},
 
 	// Leaves: formats and arithmetic of one subject.
