@@ -68,8 +68,12 @@ func (n *Node) relayConfig() relay.Config {
 		Agent: n.id, Root: n.root, Log: budgetedLog{n.log, n.storage}, Access: n.access, Open: n.open,
 		AllowPrivate: n.settings.AllowPrivate, Own: n.ownAddrs,
 		// Bytes are bounded for all roles together, by the log it is given.
-		Limits: relay.Limits{QueuedPerAccount: n.settings.Limits.SubmissionsPerAccount, StorageMax: math.MaxInt64},
-		Now:    n.Now, Rand: n.config.Rand, Logger: n.logger,
+		Limits: relay.Limits{
+			QueuedPerAccount:      n.settings.Limits.SubmissionsPerAccount,
+			QueuedBytesPerAccount: int64(n.settings.Limits.SubmissionBytesPerAccount),
+			StorageMax:            math.MaxInt64,
+		},
+		Now: n.Now, Rand: n.config.Rand, Logger: n.logger,
 		ClockOK: n.clock.Trusted, Observe: n.metrics.relayed,
 	}
 }

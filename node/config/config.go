@@ -72,13 +72,14 @@ const (
 
 // Limits are quotas and connection limits.
 type Limits struct {
-	MailboxesPerAccount   int  `toml:"mailboxes_per_account"`
-	DeliveriesPerMailbox  int  `toml:"deliveries_per_mailbox"`
-	BytesPerMailbox       Size `toml:"bytes_per_mailbox"`
-	SubmissionsPerAccount int  `toml:"submissions_per_account"` // waiting to be forwarded
-	ConnectionsIn         int  `toml:"connections_in"`
-	ConnectionsOut        int  `toml:"connections_out"`
-	ConnectionsPerAddress int  `toml:"connections_per_address"` // per IPv4 address or IPv6 /56
+	MailboxesPerAccount       int  `toml:"mailboxes_per_account"`
+	DeliveriesPerMailbox      int  `toml:"deliveries_per_mailbox"`
+	BytesPerMailbox           Size `toml:"bytes_per_mailbox"`
+	SubmissionsPerAccount     int  `toml:"submissions_per_account"`      // waiting to be forwarded
+	SubmissionBytesPerAccount Size `toml:"submission_bytes_per_account"` // of them
+	ConnectionsIn             int  `toml:"connections_in"`
+	ConnectionsOut            int  `toml:"connections_out"`
+	ConnectionsPerAddress     int  `toml:"connections_per_address"` // per IPv4 address or IPv6 /56
 }
 
 // Storage bounds what the log keeps.
@@ -119,13 +120,14 @@ func Default() Config {
 		Roles:    []string{RoleSending, RoleReceiving},
 		Access:   Access{Policy: PolicyToken, WorkBits: 20, Peers: []string{}},
 		Limits: Limits{
-			MailboxesPerAccount:   100,
-			DeliveriesPerMailbox:  1024,
-			BytesPerMailbox:       16 << 20,
-			SubmissionsPerAccount: 10000,
-			ConnectionsIn:         512,
-			ConnectionsOut:        256,
-			ConnectionsPerAddress: 8,
+			MailboxesPerAccount:       100,
+			DeliveriesPerMailbox:      1024,
+			BytesPerMailbox:           16 << 20,
+			SubmissionsPerAccount:     10000,
+			SubmissionBytesPerAccount: 256 << 20,
+			ConnectionsIn:             512,
+			ConnectionsOut:            256,
+			ConnectionsPerAddress:     8,
 		},
 		Storage: Storage{
 			Max:       0,

@@ -96,6 +96,8 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"[access]\npolicy = \"peers\"\npeers = [\"me\"]\n", "access.peers", 0},
 		{"[access]\nwork_bits = 300\n", "access.work_bits", 0},
 		{"[limits]\nconnections_in = 0\n", "limits.connections_in", 0},
+		{"[limits]\nsubmission_bytes_per_account = \"64KiB\"\n", "limits.submission_bytes_per_account", 0},
+		{"[limits]\nsubmission_bytes_per_account = \"5MB\"\n", "limits.submission_bytes_per_account", 2},
 		{"[storage]\nmax = \"1MiB\"\n", "storage.max", 0},
 		{"[storage]\nretention = \"1s\"\n", "storage.retention", 0},
 		{"[storage]\nreclaim = \"2d\"\n", "storage.reclaim", 0},

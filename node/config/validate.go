@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"communicator/wire"
 	"communicator/wire/agenturi"
 )
 
@@ -24,6 +25,11 @@ const (
 	maxRetention = 366 * day
 	minReclaim   = time.Minute
 	maxReclaim   = day // erased bodies are promised to be off the files after it
+
+	// minSubmissionBytes lets the largest submission in, which a smaller quota would
+	// refuse for ever.
+	minSubmissionBytes Size = wire.MaxFrame
+	maxQuota           Size = 1 << 50
 )
 
 // Validate finds the first fault, as an [*Error].
@@ -133,7 +139,7 @@ func (l Limits) validate() error {
 	}{
 		{"mailboxes_per_account", int64(l.MailboxesPerAccount), 1 << 30},
 		{"deliveries_per_mailbox", int64(l.DeliveriesPerMailbox), 1 << 30},
-		{"bytes_per_mailbox", int64(l.BytesPerMailbox), 1 << 50},
+		{"bytes_per_mailbox", int64(l.BytesPerMailbox), int64(maxQuota)},
 		{"submissions_per_account", int64(l.SubmissionsPerAccount), 1 << 30},
 		{"connections_in", int64(l.ConnectionsIn), 1 << 20},
 		{"connections_out", int64(l.ConnectionsOut), 1 << 20},
@@ -142,6 +148,9 @@ func (l Limits) validate() error {
 		if v.n < 1 || v.n > v.max {
 			return fault("limits."+v.key, "%d is not between 1 and %d", v.n, v.max)
 		}
+	}
+	if b := l.SubmissionBytesPerAccount; b < minSubmissionBytes || b > maxQuota {
+		return fault("limits.submission_bytes_per_account", "%v is not between %v and %v", b, minSubmissionBytes, maxQuota)
 	}
 	return nil
 }

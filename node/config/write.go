@@ -71,8 +71,9 @@ mailboxes_per_account = {{.Limits.MailboxesPerAccount}}
 deliveries_per_mailbox = {{.Limits.DeliveriesPerMailbox}}
 bytes_per_mailbox = {{q .Limits.BytesPerMailbox}}
 
-# What one account may have waiting to be forwarded.
+# What one account may have waiting to be forwarded. A sender hears "try again later".
 submissions_per_account = {{.Limits.SubmissionsPerAccount}}
+submission_bytes_per_account = {{q .Limits.SubmissionBytesPerAccount}}
 
 # Connections: from others, to others, and from one IPv4 address or IPv6 /56.
 # A connection costs about 60 KB of memory.
