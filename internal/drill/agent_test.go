@@ -114,17 +114,6 @@ func (a *agent) start() time.Duration {
 	return time.Since(began)
 }
 
-// crash kills the agent without a warning and starts it again.
-func (a *agent) crash() {
-	a.t.Helper()
-	if err := a.Kill(); err != nil {
-		a.t.Fatal(err)
-	}
-	if took := a.start(); took > readyWithin {
-		a.t.Errorf("%s was ready %v after a kill", a.Name, took)
-	}
-}
-
 // signal sends the process a signal.
 func (a *agent) signal(s syscall.Signal) {
 	a.t.Helper()
