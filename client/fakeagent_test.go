@@ -105,6 +105,10 @@ type fakeAgent struct {
 	draining bool
 	mute     int // so many submissions are taken without an answer
 	puts     int // taken, each one once
+
+	declines  wire.Status // answers every submission with this, unless it is 0
+	refuses   wire.Status // takes submissions, which every receiving agent refuses with this
+	submitted int         // submissions that were offered
 }
 
 type fakeBox struct {
@@ -115,6 +119,7 @@ type fakeBox struct {
 type fakeOutcome struct {
 	submission *pb.Submission
 	outcome    []byte
+	refused    wire.Status // by the receiving agent, for good
 }
 
 func (n *fakeNet) agent() *fakeAgent {

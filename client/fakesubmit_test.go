@@ -66,6 +66,11 @@ func (a *fakeAgent) unreachable() bool {
 // take accepts a submission and forwards it in the background of the next fetch.
 func (a *fakeAgent) take(s *pb.Submission, w mux.ReplyWriter) error {
 	a.mu.Lock()
+	a.submitted++
+	if declines := a.declines; declines != 0 {
+		a.mu.Unlock()
+		return w.Reply(&pb.SubmitResponse{Status: uint32(declines)})
+	}
 	handle := wire.Handle(s.Handle)
 	// A repeat of what was forwarded: body and salt are erased, as at a real agent.
 	erased := a.outcomes[handle] != nil && a.outcomes[handle].outcome != nil
@@ -119,8 +124,11 @@ func (a *fakeAgent) receipt(kind receipt.Kind, event logproof.Kind, stream, body
 func (a *fakeAgent) forward(h wire.Handle) {
 	a.mu.Lock()
 	o := a.outcomes[h]
+	if o != nil && o.outcome == nil {
+		o.refused = a.refuses
+	}
 	a.mu.Unlock()
-	if o == nil || o.outcome != nil {
+	if o == nil || o.outcome != nil || o.refused != 0 {
 		return
 	}
 	to := a.net.find(o.submission.Uri)
@@ -171,9 +179,13 @@ func (a *fakeAgent) fetch(ctx context.Context, f *pb.FetchOutcomes, w mux.ReplyW
 			a.forward(wire.Handle(b))
 			a.mu.Lock()
 			s := &pb.OutcomeState{Handle: b, State: pb.OutcomeState_UNKNOWN}
-			if o := a.outcomes[wire.Handle(b)]; o != nil && o.outcome != nil {
+			switch o := a.outcomes[wire.Handle(b)]; {
+			case o == nil:
+			case o.outcome != nil:
 				s.State, s.Outcome = pb.OutcomeState_FORWARDED, o.outcome
-			} else if o != nil {
+			case o.refused != 0:
+				s.State, s.Status = pb.OutcomeState_REFUSED, uint32(o.refused)
+			default:
 				s.State = pb.OutcomeState_PENDING
 			}
 			a.mu.Unlock()
