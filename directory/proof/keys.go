@@ -18,7 +18,12 @@ func publicOf(private ed25519.PrivateKey) Key {
 }
 
 func (k Key) verify(label wire.Label, body, signature []byte) bool {
-	return k != Key{} && ed25519.Verify(k[:], labelled(label, body), signature)
+	return k.signed(labelled(label, body), signature)
+}
+
+// signed verifies a signature of a message that begins with its label.
+func (k Key) signed(message, signature []byte) bool {
+	return k != Key{} && ed25519.Verify(k[:], message, signature)
 }
 
 // Hash is a SHA-256 hash.

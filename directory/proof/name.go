@@ -2,6 +2,7 @@ package proof
 
 import (
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
 )
@@ -31,8 +32,20 @@ func ParseName(s string) (Name, error) {
 
 // canonical is whether a name read from a signed layout is spelt as it must be.
 func (n Name) canonical() bool {
+	if lowerASCII(string(n)) {
+		return len(n) > 0 && len(n) <= MaxName && plain(string(n)) // what the mapping leaves as it is
+	}
 	parsed, err := ParseName(string(n))
 	return err == nil && parsed == n
+}
+
+func lowerASCII(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c >= utf8.RuneSelf || c >= 'A' && c <= 'Z' {
+			return false
+		}
+	}
+	return true
 }
 
 // plain refuses ASCII punctuation, which full names, links and shells use, except

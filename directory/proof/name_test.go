@@ -50,6 +50,17 @@ func TestNamesHaveOneSpelling(t *testing.T) {
 	})
 }
 
+// TestCanonicalIsWhatParsingGives compares the short way for ASCII with the mapping.
+func TestCanonicalIsWhatParsingGives(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		typed := rapid.StringOfN(rapid.RuneFrom([]rune("ab9.-_ @AZ~\x00\x7fé")), 0, MaxName+1, -1).Draw(t, "typed")
+		parsed, err := ParseName(typed)
+		if want := err == nil && string(parsed) == typed; Name(typed).canonical() != want {
+			t.Fatalf("%q: canonical is %v", typed, !want)
+		}
+	})
+}
+
 func TestNSID(t *testing.T) {
 	ns := NSID{1, 2, 3, 31: 255}
 	s := ns.String()

@@ -15,8 +15,10 @@ func (s Statement) Message() ([]byte, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	return labelled(wire.LabelStatement, s.body()), nil
+	return s.message(), nil
 }
+
+func (s Statement) message() []byte { return s.encode(wire.LabelStatement, 0) }
 
 // Missing returns who has not signed yet.
 func (s Statement) Missing() []Key {
@@ -54,7 +56,7 @@ func (s *Statement) AddSignature(key Key, signature Signature) error {
 	if !slices.Contains(keys, key) {
 		return ErrSigner
 	}
-	if !key.verify(wire.LabelStatement, s.body(), signature[:]) {
+	if !key.signed(s.message(), signature[:]) {
 		return ErrSignature
 	}
 	signatures := make([]Signature, len(keys))
@@ -90,9 +92,9 @@ func (s Statement) Verify(m Manifest) error {
 	if len(s.Signatures) != len(keys) {
 		return ErrSignature
 	}
-	body := s.body()
+	message := s.message()
 	for i, key := range keys {
-		if !key.verify(wire.LabelStatement, body, s.Signatures[i][:]) {
+		if !key.signed(message, s.Signatures[i][:]) {
 			return ErrSignature
 		}
 	}

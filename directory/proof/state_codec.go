@@ -7,6 +7,9 @@ import (
 	"communicator/wire"
 )
 
+// stateRoom fits a state without open steps.
+const stateRoom = 384
+
 // Bits of a stored holder and step.
 const (
 	flagRevoked = 1
@@ -23,7 +26,7 @@ const (
 //
 // Times are cut to whole seconds; give [Apply] whole seconds if that matters.
 func (st NameState) Marshal() []byte {
-	var w writer
+	w := writer{make([]byte, 0, stateRoom)}
 	w.raw([]byte(wire.LabelNameState))
 	w.u8(layoutVersion)
 	w.raw(st.NS[:])

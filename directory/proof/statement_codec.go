@@ -14,8 +14,15 @@ import (
 //	u8 length ≤ 63 ‖ name ‖ u8 signers ‖
 //	attesting key 32, if signers has bit 2 ‖
 //	u8 count ≤ 5 ‖ count × root key 32, if signers has bit 3
-func (s Statement) body() []byte {
-	w := writer{make([]byte, 0, MaxStatement)}
+func (s Statement) body() []byte { return s.encode("", 0) }
+
+// fixedBody is the length of a body without name, attesting key and roots.
+const fixedBody = 1 + 1 + 4 + 8 + 8 + 1 + 1 + 7*hashSize
+
+// encode writes a body behind a label, with room for so many signatures after it.
+func (s Statement) encode(label wire.Label, signatures int) []byte {
+	size := len(label) + fixedBody + len(s.Name) + keySize + 1 + len(s.Roots)*keySize + signatures*signatureSize
+	w := writer{append(make([]byte, 0, size), label...)}
 	w.u8(layoutVersion)
 	w.u8(uint8(s.Kind))
 	w.raw(s.NS[:])
@@ -90,8 +97,9 @@ func (s Statement) MarshalDraft() ([]byte, error) {
 }
 
 func (s Statement) marshal() []byte {
-	w := writer{s.body()}
-	for i := range s.Keys() {
+	keys := s.Keys()
+	w := writer{s.encode("", len(keys))}
+	for i := range keys {
 		var signature Signature
 		if i < len(s.Signatures) {
 			signature = s.Signatures[i]
@@ -125,8 +133,9 @@ func ParseDraft(b []byte) (Statement, error) {
 	r := reader{s: b}
 	s := readStatement(&r)
 	if r.err == nil {
-		for range s.Keys() {
-			s.Signatures = append(s.Signatures, r.signature())
+		s.Signatures = make([]Signature, len(s.Keys()))
+		for i := range s.Signatures {
+			s.Signatures[i] = r.signature()
 		}
 	}
 	if err := r.end(); err != nil {
