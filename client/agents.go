@@ -337,7 +337,7 @@ func (c *Client) forgetAgent(ctx context.Context, id store.AgentID) (gone bool, 
 			return err
 		}
 		for _, m := range idle {
-			if err := errors.Join(tx.SetMailboxState(m.ID, store.MailboxClosed, zeroTime), tx.DeleteMailbox(m.ID)); err != nil {
+			if err := errors.Join(tx.SetMailboxState(m.ID, store.MailboxClosed, zeroTime), deleteMailbox(tx, m.ID)); err != nil {
 				return err
 			}
 		}

@@ -25,7 +25,7 @@ type Options struct {
 	Host transport.HostFunc
 	// Proxy is a SOCKS5 proxy, "HOST:PORT", through which everything goes.
 	Proxy string
-	// MaxOpen is how many connections are open at once; 4 if zero.
+	// MaxOpen is how many connections are open at once; 6 if zero.
 	MaxOpen int
 	// Linked collects all mailboxes of an agent over one connection: fewer
 	// connections, and the agent sees that they belong to one person.

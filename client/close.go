@@ -36,6 +36,7 @@ func (c *Client) closeThose(ctx context.Context, f store.MailboxFilter, relation
 	f.States = []store.MailboxState{store.MailboxClosing}
 	var rows []store.Mailbox
 	agents := map[store.AgentID]ownAgent{}
+	over := map[store.MailboxKey]store.ID{}
 	mode := byte(0)
 	err := c.st.View(ctx, func(tx *store.Tx) (err error) {
 		if rows, err = tx.Mailboxes(f); err != nil {
@@ -43,6 +44,9 @@ func (c *Client) closeThose(ctx context.Context, f store.MailboxFilter, relation
 		}
 		for _, m := range rows {
 			if agents[m.Agent], err = ownAgentByID(tx, m.Agent); err != nil {
+				return err
+			}
+			if over[m.ID], err = c.collectedAs(tx, m); err != nil {
 				return err
 			}
 		}
@@ -56,7 +60,7 @@ func (c *Client) closeThose(ctx context.Context, f store.MailboxFilter, relation
 	}
 	left := false
 	for _, m := range rows {
-		err := c.closeOne(ctx, relationship, agents[m.Agent], m, mode)
+		err := c.closeOne(ctx, over[m.ID], agents[m.Agent], m, mode)
 		left = left || err != nil
 		if err := c.tolerate(ctx, err); err != nil {
 			return err
@@ -93,8 +97,16 @@ func (c *Client) closeOne(ctx context.Context, relationship store.ID, a ownAgent
 		if err := tx.SetMailboxState(m.ID, store.MailboxClosed, zeroTime); err != nil {
 			return err
 		}
-		return tx.DeleteMailbox(m.ID)
+		return deleteMailbox(tx, m.ID)
 	})
+}
+
+// deleteMailbox forgets a mailbox that is closed, or has been for long.
+func deleteMailbox(tx *store.Tx, id store.MailboxKey) error {
+	if err := deleteSettings(tx, stockSetting(id)); err != nil {
+		return err
+	}
+	return tx.DeleteMailbox(id)
 }
 
 // closeInvitations ends invitations whose mailbox has expired, and closes the mailboxes

@@ -9,7 +9,8 @@ import (
 	"communicator/client/transport"
 )
 
-// group is the mailboxes of one relationship at one agent: they share a connection.
+// group is the mailboxes of one relationship at one agent, or those of one name's stock:
+// they share a connection.
 type group struct {
 	relationship store.ID
 	agent        ownAgent
@@ -48,15 +49,12 @@ func (c *Client) arrange(tx *store.Tx, rows []store.Mailbox, revoked map[store.I
 	index := map[place]int{}
 	var out []group
 	for _, m := range rows {
-		owner := m.Contact
-		if owner == (store.ID{}) {
-			owner = m.Invitation
-		}
-		if revoked[owner] {
+		if revoked[m.Contact] {
 			continue
 		}
-		if c.opts.Linked {
-			owner = store.ID{}
+		owner, err := c.collectedAs(tx, m)
+		if err != nil {
+			return nil, err
 		}
 		at := place{owner, m.Agent}
 		i, ok := index[at]
@@ -72,6 +70,27 @@ func (c *Client) arrange(tx *store.Tx, rows []store.Mailbox, revoked map[store.I
 		out[i].mailboxes = append(out[i].mailboxes, m)
 	}
 	return out, nil
+}
+
+// collectedAs is the relationship over whose connections a mailbox is collected and
+// closed: its own, or the stock of the name that it was handed out under.
+func (c *Client) collectedAs(tx *store.Tx, m store.Mailbox) (store.ID, error) {
+	switch {
+	case c.opts.Linked:
+		return store.ID{}, nil
+	case contactMailbox(m):
+		stock, err := tx.Setting(stockSetting(m.ID))
+		if err == nil && len(stock) == len(store.ID{}) {
+			return store.ID(stock), nil
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return store.ID{}, err
+		}
+	}
+	if m.Contact != (store.ID{}) {
+		return m.Contact, nil
+	}
+	return m.Invitation, nil
 }
 
 // collectAll empties every mailbox. Agents that cannot be reached are passed over.

@@ -155,7 +155,7 @@ func (c *Client) Remove(ctx context.Context, name string) error {
 			return err
 		}
 		for _, m := range closed {
-			if err := tx.DeleteMailbox(m.ID); err != nil {
+			if err := deleteMailbox(tx, m.ID); err != nil {
 				return err
 			}
 		}

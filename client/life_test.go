@@ -320,6 +320,8 @@ func TestFollowTakesTurns(t *testing.T) {
 	n := newFakeNet(t)
 	n.live() // watching is about real timers
 	a := n.person(n.agent(), n.agent())
+	a.opts.MaxOpen = 4
+	a.reopen()
 	a.slice = 200 * time.Millisecond
 	var others []*person
 	for i := range 5 {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -127,6 +128,10 @@ func (c *Client) vendable(ctx context.Context, row ownName, oneTime bool) (ownNa
 		if err := own.save(tx); err != nil {
 			return err
 		}
+		stock := stockID(row)
+		if err := tx.SetSetting(stockSetting(own.box.ID), stock[:]); err != nil {
+			return err
+		}
 		now.Pending = append(now.Pending, own.secret.Package().Bytes())
 		return now.save(tx)
 	})
@@ -134,6 +139,19 @@ func (c *Client) vendable(ctx context.Context, row ownName, oneTime bool) (ownNa
 		return row, err // which lacks the package that was not saved
 	}
 	return now, c.at("stocked")
+}
+
+// The mailboxes of a name's stock are collected over one connection at each agent, also
+// that of a package through which somebody has come: over the new contact's connection it
+// would tie the contact to the name, and through it to all others who came by the name.
+
+// stockSetting holds under what a mailbox of a stock is collected.
+func stockSetting(m store.MailboxKey) string { return fmt.Sprintf("stock/%x", m[:]) }
+
+// stockID stands for a name's stock where a relationship's id does otherwise.
+func stockID(row ownName) store.ID {
+	h := sha256.Sum256([]byte(row.setting()))
+	return store.ID(h[:len(store.ID{})])
 }
 
 // citation is what a package under a name says of it: namespace 32 ‖ statement hash 32.

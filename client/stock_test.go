@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"testing"
+	"time"
 
 	"communicator/client/directory"
 	"communicator/client/store"
@@ -93,5 +95,121 @@ func TestRequestThatEndedStaysEnded(t *testing.T) {
 	check(t, p.askAnew(ctx, now))
 	if _, err := p.askedBefore(ctx, row.setting()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("came back: %v", err)
+	}
+}
+
+// stocked gives a person a name with so many packages, and returns these.
+func stocked(t *testing.T, p *person, packages int) (out []particle.KeyPackage) {
+	t.Helper()
+	row := ownNameOf(t, p)
+	for range packages {
+		var err error
+		row, err = p.vendable(t.Context(), row, true)
+		check(t, err)
+		pkg, err := particle.ParsePackage(row.Pending[len(row.Pending)-1])
+		check(t, err)
+		out = append(out, pkg)
+	}
+	return out
+}
+
+// TestStockSharesConnections: the mailboxes of a name's stock are collected together, and
+// never over the connection of who came through one of them.
+func TestStockSharesConnections(t *testing.T) {
+	n := newFakeNet(t)
+	home := []*fakeAgent{n.agent(), n.agent()}
+	a, b, c := n.person(home...), n.person(n.agent()), n.person(n.agent())
+	packages := stocked(t, a, 4)
+	stock := map[wire.MailboxID]bool{}
+	for i, other := range []*person{b, c} {
+		id, err := other.randomID()
+		check(t, err)
+		check(t, other.begin(t.Context(), id, "alice", packages[i]))
+	}
+	for _, pkg := range packages {
+		stock[pkg.Contact().Mailbox] = true
+	}
+	forget := func() { // who collected what until here
+		for _, h := range home {
+			h.set(func() { clear(h.peers) })
+		}
+	}
+	forget()
+	for range 4 {
+		b.receive()
+		c.receive()
+		a.receive()
+		n.pass(particle.CloseAfter) // until the mailboxes of first messages are closed
+	}
+	contacts, err := a.Contacts(t.Context())
+	check(t, err)
+	if len(contacts) != 2 {
+		t.Fatalf("%d contacts", len(contacts))
+	}
+	together := 0
+	for _, h := range home {
+		h.set(func() {
+			for _, boxes := range h.peers {
+				of := 0
+				for id := range boxes {
+					if stock[id] {
+						of++
+					}
+				}
+				if of > 0 && of < len(boxes) {
+					t.Errorf("one connection served %d mailboxes of the stock and %d others", of, len(boxes)-of)
+				}
+				together = max(together, of)
+			}
+		})
+	}
+	if together < 2 {
+		t.Error("each mailbox of the stock had a connection of its own")
+	}
+}
+
+// TestFirstMessageNeedsNoTurn: the stock and the relationships of who has a name and some
+// contacts are all watched at the same time.
+func TestFirstMessageNeedsNoTurn(t *testing.T) {
+	n := newFakeNet(t)
+	n.live() // watching is about real timers
+	a := n.person(n.agent(), n.agent())
+	a.slice = time.Hour // no watcher gives its place to another
+	for i := range 2 {
+		other := n.person(n.agent())
+		inv, err := a.Invite(t.Context(), string(rune('b'+i)))
+		check(t, err)
+		_, err = other.Accept(t.Context(), inv.Link, "a")
+		check(t, err)
+		for range 2 {
+			a.receive()
+			other.receive()
+		}
+	}
+	packages := stocked(t, a, stockSize+1)
+	ctx, stop := context.WithCancel(t.Context())
+	var following sync.WaitGroup
+	came := make(chan struct{}, 1)
+	following.Go(func() {
+		err := a.Follow(ctx, func(e Event) {
+			if _, ok := e.(ContactAdded); ok {
+				came <- struct{}{}
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	defer following.Wait()
+	defer stop()
+	other := n.person(n.agent())
+	id, err := other.randomID()
+	check(t, err)
+	check(t, other.begin(t.Context(), id, "alice", packages[0]))
+	other.receive() // a pass sends
+	select {
+	case <-came:
+	case <-time.After(6 * watchSlice):
+		t.Fatal("nobody came")
 	}
 }

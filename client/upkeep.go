@@ -200,7 +200,7 @@ func (c *Client) prune(ctx context.Context) error {
 			if now.Before(m.Expiry.Add(wire.MaxPutLife)) {
 				continue
 			}
-			if err := tx.DeleteMailbox(m.ID); err != nil {
+			if err := deleteMailbox(tx, m.ID); err != nil {
 				return err
 			}
 		}

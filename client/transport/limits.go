@@ -3,8 +3,9 @@ package transport
 import "time"
 
 const (
-	// DefaultMaxOpen is how many connections are open at once.
-	DefaultMaxOpen = 4
+	// DefaultMaxOpen is how many connections are open at once. An agent takes eight from
+	// one network by default, which people may share.
+	DefaultMaxOpen = 6
 	// DialTimeout bounds reaching an agent and the secure handshake.
 	DialTimeout = 10 * time.Second
 	// dialTries is how often a connection is tried that the agent breaks off, within
