@@ -1,12 +1,9 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"communicator/client/directory"
 	"communicator/client/lookup"
@@ -28,47 +25,10 @@ type AskOptions struct {
 // MaxNote is the most bytes of a note to the owner of a name.
 const MaxNote = vend.MaxNote - noteOverhead
 
-// asked is the row of a request that has no answer yet: with the same id the directory
-// gives the same answer, or a better one.
-type askedRow struct {
-	Name  string    `json:"name"`
-	As    string    `json:"as"`
-	Claim string    `json:"claim,omitempty"`
-	ID    []byte    `json:"id"`
-	Token []byte    `json:"token,omitempty"`
-	Note  []byte    `json:"note,omitempty"` // sealed
-	Doc   []byte    `json:"doc"`            // whom the name attested when we asked
-	Peers []string  `json:"peers,omitempty"`
-	Until time.Time `json:"until"`
-	Next  time.Time `json:"next"`
-}
-
-const askSetting = "ask/"
-
-func (a askedRow) setting() string { return askSetting + a.Name }
-
-func (a askedRow) save(tx *store.Tx) error {
-	b, err := json.Marshal(a)
-	if err != nil {
-		return err
-	}
-	return tx.SetSetting(a.setting(), b)
-}
-
-// Asked is a request for contact that has no answer yet.
-type Asked struct {
-	Name string
-	As   string
-	Next time.Time // when the directory is asked again
-}
-
 // ErrNotGranted: the directory did not grant contact, now. Nothing tells whether there is
 // such a name, what its rule is, or whether its owner still decides. The request is kept
 // and asked again by later passes, for [AskLife].
 var ErrNotGranted = errors.New("client: contact is not granted, so far")
-
-// AskLife is how long a request for contact is repeated.
-const AskLife = 14 * 24 * time.Hour
 
 // Ask looks a name up, verifies it, asks a directory for permission to write to it, and
 // begins the conversation. The contact's identity is the attested one.
@@ -171,25 +131,6 @@ func attestedAmong(rows []ownName, name string) bool {
 	return false
 }
 
-func (c *Client) askedBefore(ctx context.Context, setting string) (row askedRow, err error) {
-	err = c.st.View(ctx, func(tx *store.Tx) error {
-		row, err = askedRowIn(tx, setting)
-		return err
-	})
-	return row, err
-}
-
-func askedRowIn(tx *store.Tx, setting string) (row askedRow, err error) {
-	b, err := tx.Setting(setting)
-	if err != nil {
-		return row, err
-	}
-	if err := json.Unmarshal(b, &row); err != nil || len(row.ID) != len(vend.RequestID{}) {
-		return row, fmt.Errorf("%w: %s", store.ErrDamaged, setting)
-	}
-	return row, nil
-}
-
 // askOnce asks, and begins the conversation if contact is granted.
 func (c *Client) askOnce(ctx context.Context, row askedRow) (Contact, error) {
 	p, err := c.placeOf(ctx, row.Name, row.Peers)
@@ -205,7 +146,7 @@ func (c *Client) askOnce(ctx context.Context, row askedRow) (Contact, error) {
 	b, err := p.dir.Contact(ctx, request, c.now())
 	var not *directory.NotGrantedError
 	if errors.As(err, &not) {
-		next := c.now().Add(max(not.RetryAfter, minAskAgain))
+		next := row.again(c.now(), not.RetryAfter)
 		return Contact{}, errors.Join(ErrNotGranted, c.changeAsked(ctx, row, func(now *askedRow) { now.Next = next }))
 	}
 	if err != nil {
@@ -220,32 +161,6 @@ func (c *Client) askOnce(ctx context.Context, row askedRow) (Contact, error) {
 		return Contact{}, errors.Join(err, c.askAnew(ctx, row))
 	}
 	return c.meetNamed(ctx, row, pkg)
-}
-
-// askAnew has the next request be another one: with the id of this one the directory
-// would give the same unusable package again.
-func (c *Client) askAnew(ctx context.Context, row askedRow) error {
-	id, err := directory.NewRequestID(c.opts.Rand)
-	if err != nil {
-		return err
-	}
-	next := c.now().Add(minAskAgain)
-	return c.changeAsked(ctx, row, func(now *askedRow) { now.ID, now.Next = id[:], next })
-}
-
-// changeAsked changes a request that still waits, and is the same one.
-func (c *Client) changeAsked(ctx context.Context, row askedRow, change func(*askedRow)) error {
-	return c.st.Update(ctx, func(tx *store.Tx) error {
-		now, err := askedRowIn(tx, row.setting())
-		if errors.Is(err, store.ErrNotFound) || err == nil && !bytes.Equal(now.ID, row.ID) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		change(&now)
-		return now.save(tx)
-	})
 }
 
 // meetNamed begins the conversation with who is attested.
@@ -322,98 +237,3 @@ func claimIn(tx *store.Tx, contact store.ID, name string) error {
 	}
 	return tx.SetClaim(store.Claim{Contact: contact, Ours: true, Statement: [32]byte(row.Statement), Value: key.Bytes()})
 }
-
-// Asking lists the requests for contact that have no answer yet.
-func (c *Client) Asking(ctx context.Context) (out []Asked, err error) {
-	rows, err := c.asking(ctx)
-	for _, row := range rows {
-		out = append(out, Asked{row.Name, row.As, row.Next})
-	}
-	return out, err
-}
-
-func (c *Client) asking(ctx context.Context) (out []askedRow, err error) {
-	err = c.st.View(ctx, func(tx *store.Tx) error {
-		keys, err := tx.SettingKeys(askSetting)
-		for _, key := range keys {
-			row, err := askedRowIn(tx, key)
-			if err != nil {
-				return err
-			}
-			out = append(out, row)
-		}
-		return err
-	})
-	return out, err
-}
-
-// tendAsking repeats requests for contact.
-func (c *Client) tendAsking(ctx context.Context) error {
-	rows, err := c.asking(ctx)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		now := c.now()
-		if !now.Before(row.Until) {
-			if err := c.endAsking(ctx, row); err != nil {
-				return err
-			}
-			continue
-		}
-		if now.Before(row.Next) || !c.mayTry(row.setting()) {
-			continue
-		}
-		contact, err := c.repeatAsk(ctx, row)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		switch {
-		case err == nil || errors.Is(err, ErrNoRoute):
-			c.events.emit(ContactAdded{Contact: contact})
-		case errors.Is(err, errOtherHolder):
-			c.events.emit(Alarm{Contact: row.Name, Kind: AlarmName})
-			if err := c.endAsking(ctx, row); err != nil {
-				return err
-			}
-		case errors.Is(err, ErrNotGranted):
-			c.health.worked(row.setting())
-		default:
-			c.opts.Logger.Debug("contact not asked for", "err", err)
-		}
-	}
-	return nil
-}
-
-// errOtherHolder says that a name is somebody else's, or nobody's, since we asked.
-var errOtherHolder = errors.New("client: the name has another holder by now")
-
-// repeatAsk asks once more, if the name still is the person's whom we asked.
-func (c *Client) repeatAsk(ctx context.Context, row askedRow) (Contact, error) {
-	resolver, err := c.Names(ctx, row.Peers...)
-	if err != nil {
-		return Contact{}, err
-	}
-	res, err := holderOf(ctx, resolver, row.Name, row.Peers)
-	if err != nil && !errors.Is(err, errNobody) {
-		return Contact{}, err
-	}
-	if string(res.IdDoc[:]) != string(row.Doc) {
-		return Contact{}, errOtherHolder
-	}
-	return c.askOnce(ctx, row)
-}
-
-func (c *Client) endAsking(ctx context.Context, row askedRow) error {
-	return c.st.Update(ctx, func(tx *store.Tx) error { return forgetAsking(tx, row) })
-}
-
-func forgetAsking(tx *store.Tx, row askedRow) error {
-	if err := tx.DeleteSetting(row.setting()); !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	return nil
-}
-
-// minAskAgain is the least time between two requests with one id.
-const minAskAgain = time.Minute

@@ -21,6 +21,9 @@ type OwnName struct {
 	Attested  bool       // the namespace has logged it
 	Statement proof.Hash // of the newest statement, once attested
 	Identity  particle.IdDoc
+	// Published is when its records were last put into the overlay; zero if they never
+	// were, and the namespace's directories alone know the name.
+	Published time.Time
 }
 
 // ownName is the row of a name of ours. Several calls and processes may work on one name,
@@ -70,6 +73,9 @@ func (o ownName) public() (OwnName, error) {
 	}
 	id, _, err := o.identity()
 	out := OwnName{Name: o.Name, Namespace: ns, Label: proof.Name(o.Label), Attested: len(o.Statement) > 0, Identity: id.Doc()}
+	if len(o.Records) > 0 { // a directory without the zone key makes none
+		out.Published = o.Published
+	}
 	copy(out.Statement[:], o.Statement)
 	return out, err
 }

@@ -60,8 +60,7 @@ func (c *Client) publishRecords(ctx context.Context, p place, due [][]byte) erro
 	problems := lookup.ErrUnreachable
 	for _, uri := range through {
 		_, err := network.Publish(ctx, uri, due)
-		var refused *wire.StatusError
-		if err == nil || errors.As(err, &refused) && refused.Status == wire.StatusTryAgain {
+		if err == nil {
 			return nil
 		}
 		problems = errors.Join(problems, err)

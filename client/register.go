@@ -48,6 +48,9 @@ const draftLife = proof.MaxSkew / 2
 // within minutes: call this again for a fresh one. Asking again goes on where it ended,
 // with the same identity, whichever of its drafts was attested.
 //
+// A name that could not be put into the overlay is ours nevertheless: Published says so,
+// and passes of Receive try again.
+//
 // Errors: [ErrNameTaken], [ErrNotAttested], [ErrNoAttester], those of lookup.Lookup and
 // client/directory.
 func (c *Client) Register(ctx context.Context, name string, o RegisterOptions) (OwnName, error) {
@@ -63,8 +66,10 @@ func (c *Client) Register(ctx context.Context, name string, o RegisterOptions) (
 	if row, err = c.stockName(ctx, row, p); err != nil {
 		return OwnName{}, err
 	}
-	if row, err = c.publishName(ctx, row, p); err != nil {
-		c.opts.Logger.Debug("name not published", "err", err) // a later pass does
+	if c.publishDue(row) {
+		if row, err = c.publishName(ctx, row, p); err != nil {
+			c.opts.Logger.Debug("name not published", "err", err) // a later pass does
+		}
 	}
 	return row.public()
 }

@@ -192,3 +192,33 @@ func TestSharedPackageWhenTheStockIsDrained(t *testing.T) {
 		}
 	}
 }
+
+// TestRegisterTellsOfWhatIsNotPublished: a name that no node could put into the overlay is
+// ours, says so, and gets there by a later pass.
+func TestRegisterTellsOfWhatIsNotPublished(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClub(t) // a node without peers
+	at := &clock{at: time.Now()}
+	alice := c.memberAt(at, c.node)
+	own, err := alice.Register(ctx, "alice@club", client.RegisterOptions{Token: c.token()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !own.Attested || !own.Published.IsZero() {
+		t.Errorf("attested %v, published %v", own.Attested, own.Published)
+	}
+	startPeer(t, c.node)
+	for range 20 {
+		at.pass(2 * time.Minute) // after each failure it waits longer
+		receive(t, alice)
+		names, err := alice.OwnNames(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !names[0].Published.IsZero() {
+			return
+		}
+	}
+	t.Error("never published")
+}

@@ -86,7 +86,7 @@ const (
 	retryClock    = 10 * time.Minute
 	retryWitness  = time.Minute
 	// retryContact is told to everyone who is not granted a package, whatever the reason.
-	retryContact = 10 * time.Minute
+	retryContact = time.Minute
 )
 
 // Upkeep.

@@ -293,6 +293,9 @@ func registerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if own.Published.IsZero() {
+				fmt.Fprintln(os.Stderr, "It is attested, and not in the overlay yet: only the namespace's own nodes know it. 'communicator receive' tries again.")
+			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is yours. 'communicator rule %s open' lets people write to you; until then nobody may.\n", own.Name, own.Name)
 			return err
 		})
@@ -377,7 +380,7 @@ func contactCommand() *cobra.Command {
 		return profile.with(cmd, func(ctx context.Context, c *client.Client) error {
 			contact, err := c.Ask(ctx, args[0], o)
 			if errors.Is(err, client.ErrNotGranted) {
-				return fmt.Errorf("%w; 'communicator receive' asks again", err)
+				return fmt.Errorf("%w; 'communicator receive' asks again, from a minute on, or the same command at once", err)
 			}
 			if err != nil && !errors.Is(err, client.ErrNoRoute) {
 				return err

@@ -1,0 +1,115 @@
+package client_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"communicator/client"
+	"communicator/client/registrar"
+	"communicator/directory/vend"
+)
+
+// waitingFor has bob ask for a name whose owner decides, and returns who owns it.
+func waitingFor(t *testing.T, c *club, bob *client.Client, other *agent) (alice *client.Client) {
+	t.Helper()
+	alice = c.member(c.node, other)
+	if _, err := alice.Register(t.Context(), "alice@club", client.RegisterOptions{Token: c.token()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := alice.SetRule(t.Context(), "alice@club", vend.Policy{Rule: vend.Approved, PerHour: 60}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.Ask(t.Context(), "alice@club", client.AskOptions{As: "Alice"}); !errors.Is(err, client.ErrNotGranted) {
+		t.Fatalf("granted before the owner decided: %v", err)
+	}
+	return alice
+}
+
+func events(t *testing.T, c *client.Client) []client.Event {
+	t.Helper()
+	got, err := c.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func isAdded(e client.Event) bool { _, ok := e.(client.ContactAdded); return ok }
+
+// TestRefusedRequestsAreAskedAgain: a pass asks soon after, and gets what the owner has
+// agreed to meanwhile.
+func TestRefusedRequestsAreAskedAgain(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClub(t)
+	other := startPeer(t, c.node)
+	at := &clock{at: time.Now()}
+	bob := c.memberAt(at, c.node, other)
+	alice := waitingFor(t, c, bob, other)
+	knocks, err := alice.Knocks(ctx)
+	if err != nil || len(knocks) != 1 {
+		t.Fatalf("%d knocks, %v", len(knocks), err)
+	}
+	at.pass(time.Minute)
+	if slices.ContainsFunc(events(t, bob), isAdded) {
+		t.Fatal("granted without the owner")
+	}
+	if asking, err := bob.Asking(ctx); err != nil || len(asking) != 1 || asking[0].Next.Sub(at.now()) > 2*time.Minute {
+		t.Fatalf("after a refusal: %+v, %v", asking, err)
+	}
+	if err := alice.AnswerKnock(ctx, knocks[0].ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(events(t, bob), isAdded) {
+		t.Error("asked before its time")
+	}
+	at.pass(2 * time.Minute)
+	if !slices.ContainsFunc(events(t, bob), isAdded) {
+		t.Error("not asked again")
+	}
+	talk(t, bob, "Alice", alice, "via alice@club")
+}
+
+// TestRequestForANameThatChangedHands: whoever has the name now is not asked for whom we
+// meant, and we are told.
+func TestRequestForANameThatChangedHands(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClub(t)
+	other := startPeer(t, c.node)
+	at := &clock{at: time.Now()}
+	bob := c.memberAt(at, c.node, other)
+	waitingFor(t, c, bob, other)
+	d, err := c.network.Directory(ctx, c.node.URI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := (&registrar.Registrar{Authority: c.authority, Directory: d}).Revoke(ctx, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	names, err := bob.Names(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := names.FromDirectories(ctx, "alice@club"); err != nil || !res.Held {
+		t.Fatalf("the change does not wait: %v", err)
+	}
+	isAlarm := func(e client.Event) bool {
+		a, ok := e.(client.Alarm)
+		return ok && a.Kind == client.AlarmName && a.Contact == "alice@club"
+	}
+	at.pass(time.Hour) // its holder may object, and the request waits
+	if slices.ContainsFunc(events(t, bob), isAlarm) {
+		t.Error("alarmed before the change is in force")
+	}
+	at.pass(80 * time.Hour)
+	if !slices.ContainsFunc(events(t, bob), isAlarm) {
+		t.Error("no alarm")
+	}
+	if asking, err := bob.Asking(ctx); err != nil || len(asking) != 0 {
+		t.Errorf("still asking: %+v, %v", asking, err)
+	}
+}
