@@ -45,7 +45,8 @@ const (
 	AlarmVerification
 	// AlarmIntroduction: somebody else than who was introduced used our key package.
 	AlarmIntroduction
-	// AlarmNamespace: a contact was shown another log of a namespace than we were.
+	// AlarmNamespace: a namespace showed two logs, to a contact and us or to us alone, or
+	// contradicts itself about a name.
 	AlarmNamespace
 	// AlarmName: a name under which we asked for contact is somebody else's, or nobody's,
 	// since: the request was given up.
@@ -58,7 +59,7 @@ var alarmText = [...]string{
 	AlarmAgentDescriptor:  "an agent's descriptor contradicts its address",
 	AlarmReset:            "the conversation was re-established: compare safety numbers again",
 	AlarmVerification:     "what was known of who this is no longer holds: compare safety numbers again",
-	AlarmNamespace:        "a namespace has shown you and them two different logs: it is not believed any more, 'communicator namespace show' has the proof",
+	AlarmNamespace:        "a namespace contradicts what it has shown before, to you or to them: it is not believed any more, 'communicator namespace show' has the proof",
 	AlarmName:             "the name under which you asked for contact has another holder by now: the request was given up",
 	AlarmIntroduction:     "somebody else than who was introduced has used your key package",
 }

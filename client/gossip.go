@@ -195,6 +195,51 @@ func (c *Client) observe(ctx context.Context, note []byte) (frozen bool, err err
 	return false, err
 }
 
+// caught is told of a namespace that is frozen now: the contacts who are known by its
+// names are not known any more from then on.
+func (c *Client) caught(ctx context.Context, id proof.NSID) error {
+	var events []Event
+	err := c.st.Update(ctx, func(tx *store.Tx) (err error) {
+		events, err = c.distrustNames(tx, id.String())
+		return err
+	})
+	if err == nil {
+		c.events.emit(events...)
+	}
+	return err
+}
+
+// tendFrozen tells of namespaces that a lookup has caught, and forgets that it told of
+// those that a person has looked at since.
+func (c *Client) tendFrozen(ctx context.Context) error {
+	change := map[string]bool{} // by namespace: whether it is frozen
+	err := c.st.View(ctx, func(tx *store.Tx) error {
+		frozen, err := lookup.Frozen(profileRows{tx})
+		if err != nil {
+			return err
+		}
+		told, err := tx.SettingKeys(gossipFrozen)
+		for _, key := range told {
+			change[strings.TrimPrefix(key, gossipFrozen)] = false
+		}
+		for _, id := range frozen {
+			if _, known := change[id.String()]; known {
+				delete(change, id.String())
+			} else {
+				change[id.String()] = true
+			}
+		}
+		return err
+	})
+	for ns, frozen := range change {
+		if err != nil {
+			return err
+		}
+		err = c.afterFreeze(ctx, ns, "", frozen)
+	}
+	return err
+}
+
 // afterFreeze tells of a namespace that is believed no more, once: also if it was found
 // out by a pass that did not come to tell. Contacts who are known by its names are not
 // known any more.

@@ -294,35 +294,7 @@ func TestContactsCatchAForkedLog(t *testing.T) {
 	knowClaim(t, bob, alice, "via alice@club", "bob@club")
 
 	// Bob, and nobody else, is shown a log of the same size with another history.
-	names, err := bob.Names(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen, err := names.Checkpoints(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	chain := c.authority.Chain()
-	honest, err := proof.OpenCheckpoint(seen[c.authority.ID()], c.authority.ID(), chain.Current())
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := c.authority.Key(authority.Log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lie := honest
-	lie.Root[0] ^= 1
-	note, err := proof.SignCheckpoint(lie, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := names.Forget(ctx, c.authority.ID()); err != nil {
-		t.Fatal(err)
-	}
-	if err := names.Observe(ctx, note); err != nil {
-		t.Fatal(err)
-	}
+	c.lieTo(bob)
 	alarmed := false
 	for range 20 {
 		send(t, bob, "Alice", "hm")
@@ -408,5 +380,69 @@ func talk(t *testing.T, a *client.Client, peerOfA string, b *client.Client, peer
 	}
 	if !slices.Equal(atA, []string{"hello back"}) {
 		t.Fatalf("a got %q", atA)
+	}
+}
+
+// lieTo has somebody forget what the log showed, and shows them another one.
+func (c *club) lieTo(p *client.Client) {
+	c.t.Helper()
+	ctx := c.t.Context()
+	fail := func(err error) {
+		if err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	names, err := p.Names(ctx)
+	fail(err)
+	seen, err := names.Checkpoints(ctx)
+	fail(err)
+	lie, err := proof.OpenCheckpoint(seen[c.authority.ID()], c.authority.ID(), c.authority.Chain().Current())
+	fail(err)
+	lie.Root[0] ^= 1
+	key, err := c.authority.Key(authority.Log)
+	fail(err)
+	note, err := proof.SignCheckpoint(lie, key)
+	fail(err)
+	fail(names.Forget(ctx, c.authority.ID()))
+	fail(names.Observe(ctx, note))
+}
+
+// TestLookupThatCatchesALogTakesTrustAway: at once, without a word from any contact.
+func TestLookupThatCatchesALogTakesTrustAway(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClub(t)
+	other := startPeer(t, c.node)
+	alice, bob := c.member(c.node, other), c.member(c.node, other)
+	if _, err := alice.Register(ctx, "alice@club", client.RegisterOptions{Token: c.token()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := alice.SetRule(ctx, "alice@club", vend.Policy{Rule: vend.Open, PerHour: 60}); err != nil {
+		t.Fatal(err)
+	}
+	if known, err := bob.Ask(ctx, "alice@club", client.AskOptions{As: "Alice"}); err != nil || known.Trust != client.TrustAttested {
+		t.Fatalf("%v, %v", known.Trust, err)
+	}
+	c.lieTo(bob)
+	names, err := bob.Names(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := names.FromDirectories(ctx, "alice@club"); !errors.Is(err, lookup.ErrFrozen) {
+		t.Fatalf("looked up: %v", err)
+	}
+	if known, err := bob.Contact(ctx, "Alice"); err != nil || known.Trust != client.TrustReset || known.Why != client.ResetConflict {
+		t.Errorf("known as %s, %v", known.TrustWords(), err)
+	}
+	told := 0
+	for range 2 {
+		for _, e := range events(t, bob) {
+			if a, ok := e.(client.Alarm); ok && a.Kind == client.AlarmNamespace {
+				told++
+			}
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
 	}
 }

@@ -41,7 +41,7 @@ func (r *Resolver) compare(ctx context.Context, n Namespace, name proof.Name, re
 		return err
 	})
 	if err == nil && conflict {
-		err = fmt.Errorf("%w: %s said two things about version %d, or about what came before it", ErrFrozen, n.ID, res.Statement.Version)
+		err = r.caught(ctx, n.ID, fmt.Errorf("%w: %s said two things about version %d, or about what came before it", ErrFrozen, n.ID, res.Statement.Version))
 	}
 	return err
 }

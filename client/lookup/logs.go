@@ -86,9 +86,17 @@ func (r *Resolver) compareLog(ctx context.Context, id proof.NSID, peers []string
 		return putRow(rows, spaceKey(id), now)
 	})
 	if err == nil && rel.verdict == forked {
-		err = fmt.Errorf("%w: %s", ErrFrozen, id)
+		err = r.caught(ctx, id, fmt.Errorf("%w: %s", ErrFrozen, id))
 	}
 	return c, err
+}
+
+// caught tells whoever wants to know that a namespace is frozen now, and why.
+func (r *Resolver) caught(ctx context.Context, id proof.NSID, why error) error {
+	if r.o.Frozen == nil {
+		return why
+	}
+	return errors.Join(why, r.o.Frozen(ctx, id))
 }
 
 func notKnown(ok bool) error {

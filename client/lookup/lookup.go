@@ -19,6 +19,8 @@ type Options struct {
 	Dial    Dialer  // nil: the overlay is asked alone
 	Memory  Memory
 	Now     func() time.Time // nil: time.Now
+	// Frozen is told of a namespace that was caught, once that is remembered; nil for nobody.
+	Frozen func(ctx context.Context, id proof.NSID) error
 }
 
 // Resolver looks names up. It is safe for concurrent use if its memory is.

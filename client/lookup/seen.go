@@ -30,6 +30,22 @@ func Petname(rows Rows, id proof.NSID) (string, error) {
 	return row.Petname, err
 }
 
+// Frozen lists the namespaces of a memory that are believed no more.
+func Frozen(rows Rows) (out []proof.NSID, err error) {
+	all, err := spaces(rows)
+	for _, row := range all {
+		if row.Fork == nil && len(row.Conflict) == 0 {
+			continue
+		}
+		id, perr := proof.ParseNSID(row.NSID)
+		if perr != nil {
+			return nil, fmt.Errorf("%w: %w", ErrMemory, perr)
+		}
+		out = append(out, id)
+	}
+	return out, err
+}
+
 // Remembered returns the newest checkpoint of a namespace's log in a memory, nil if
 // there is none.
 func Remembered(rows Rows, id string) ([]byte, error) {
