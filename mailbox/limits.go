@@ -117,9 +117,11 @@ const (
 	forgetRows = 1024
 )
 
-// Of the filter over replay ids: bytes for each week, and rows read at a time.
+// Of the filter over replay ids: bytes for each week, the step in which they come, and
+// rows read at a time.
 const (
 	seenBytes = 1 << 20
+	seenPage  = 1 << 10
 	seenRows  = 1 << 12
 )
 

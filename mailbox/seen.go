@@ -18,8 +18,25 @@ import (
 // choose. It errs on one side alone, and until every row has been read it knows nothing.
 type seen struct {
 	mu    sync.Mutex // guards what follows
-	weeks map[wire.Epoch]*[seenBytes]byte
+	weeks map[wire.Epoch]*filter
 	whole bool
+}
+
+// filter is one week's. Its pages come with their first bit: a quiet agent's filter is
+// small.
+type filter [seenBytes / seenPage]*[seenPage]byte
+
+func (f *filter) set(bit uint32) {
+	page := &f[bit/(8*seenPage)]
+	if *page == nil {
+		*page = new([seenPage]byte)
+	}
+	(*page)[bit/8%seenPage] |= 1 << (bit % 8)
+}
+
+func (f *filter) has(bit uint32) bool {
+	page := f[bit/(8*seenPage)]
+	return page != nil && page[bit/8%seenPage]&(1<<(bit%8)) != 0
 }
 
 // places are the bits that stand for an id.
@@ -35,15 +52,15 @@ func (s *seen) add(week wire.Epoch, id admit.ReplayID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.weeks == nil {
-		s.weeks = map[wire.Epoch]*[seenBytes]byte{}
+		s.weeks = map[wire.Epoch]*filter{}
 	}
 	w := s.weeks[week]
 	if w == nil {
-		w = new([seenBytes]byte)
+		w = new(filter)
 		s.weeks[week] = w
 	}
 	for _, at := range places(id) {
-		w[at/8] |= 1 << (at % 8)
+		w.set(at)
 	}
 }
 
@@ -59,7 +76,7 @@ func (s *seen) may(week wire.Epoch, id admit.ReplayID) bool {
 		return false
 	}
 	for _, at := range places(id) {
-		if w[at/8]&(1<<(at%8)) == 0 {
+		if !w.has(at) {
 			return false
 		}
 	}
