@@ -38,6 +38,8 @@ type Options struct {
 	Route route.Policy
 	// KDF is the cost of passphrases that are set; the store's default if zero.
 	KDF store.KDF
+	// Alone is [store.Options.Alone]: nobody else opens the profile meanwhile.
+	Alone bool
 	// Now is the clock; time.Now if nil.
 	Now func() time.Time
 	// Rand draws keys and choices; crypto/rand if nil.
@@ -77,7 +79,7 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 func (o Options) store() store.Options {
-	return store.Options{Now: o.Now, Rand: o.Rand, KDF: o.KDF}
+	return store.Options{Now: o.Now, Rand: o.Rand, KDF: o.KDF, Alone: o.Alone}
 }
 
 // Client is an open profile with its connections.

@@ -32,6 +32,13 @@ var connPragmas = fmt.Sprintf(`
 	PRAGMA journal_size_limit = 0;
 	PRAGMA wal_autocheckpoint = %d;`, checkpointPages)
 
+// alonePragmas come on top for a connection that has the file to itself: the index of
+// the log is its own memory, locks are kept, and the log stays short.
+var alonePragmas = fmt.Sprintf(`
+	PRAGMA locking_mode = EXCLUSIVE;
+	PRAGMA cache_size = %d;
+	PRAGMA wal_autocheckpoint = %d;`, -aloneCache, aloneCheckpoint)
+
 // fileURI names a profile's file for SQLite. modeof gives the WAL the
 // permissions of the file.
 func fileURI(path string, key fileKey, withKey bool) (string, error) {
@@ -48,7 +55,7 @@ func fileURI(path string, key fileKey, withKey bool) (string, error) {
 }
 
 // openConn opens an existing profile file, whose header has been written.
-func openConn(path string, key fileKey, busy time.Duration) (*conn, error) {
+func openConn(path string, key fileKey, o Options) (*conn, error) {
 	uri, err := fileURI(path, key, false)
 	if err != nil {
 		return nil, err
@@ -58,12 +65,15 @@ func openConn(path string, key fileKey, busy time.Duration) (*conn, error) {
 		return nil, mapError(context.Background(), err)
 	}
 	c := &conn{db: db, stmts: map[string]*sqlite3.Stmt{}}
-	err = db.BusyHandler(waitBusy(busy))
+	err = db.BusyHandler(waitBusy(o.BusyTimeout))
 	if err == nil {
 		err = db.Exec(`PRAGMA hexkey = '` + hex.EncodeToString(key.expand(labelDatabase)) + `'`)
 	}
 	if err == nil {
 		err = db.Exec(connPragmas)
+	}
+	if err == nil && o.Alone {
+		err = db.Exec(alonePragmas)
 	}
 	if err != nil {
 		db.Close()

@@ -85,7 +85,7 @@ func newFile(path string, content []byte, rand io.Reader) (string, error) {
 // fill makes the tables, if they are not there, and the profile's row, or marks
 // an imported profile. The connection's closing leaves no log behind.
 func fill(tmp string, key fileKey, o Options, imported time.Time) error {
-	c, err := openConn(tmp, key, o.BusyTimeout)
+	c, err := openConn(tmp, key, o)
 	if err != nil {
 		return err
 	}

@@ -49,19 +49,29 @@ func (s *Store) Export(ctx context.Context, w io.Writer, passphrase []byte) erro
 		return err
 	}
 	defer func() { s.readers <- c }()
-	if err := vacuumInto(ctx, s.path, s.key, tmp, key, s.opts.BusyTimeout); err != nil {
+	if s.opts.Alone {
+		err = vacuum(ctx, c, tmp, key)
+	} else {
+		err = vacuumInto(ctx, s.path, s.key, tmp, key, s.opts)
+	}
+	if err != nil {
 		return err
 	}
 	return sealFile(ctx, w, tmp, head, key)
 }
 
 // vacuumInto copies what a profile file holds into a file that has only a header.
-func vacuumInto(ctx context.Context, from string, fromKey fileKey, to string, toKey fileKey, busy time.Duration) error {
-	src, err := openConn(from, fromKey, busy)
+func vacuumInto(ctx context.Context, from string, fromKey fileKey, to string, toKey fileKey, o Options) error {
+	src, err := openConn(from, fromKey, o)
 	if err != nil {
 		return err
 	}
+	return errors.Join(vacuum(ctx, src, to, toKey), src.close())
+}
+
+func vacuum(ctx context.Context, src *conn, to string, toKey fileKey) error {
 	src.db.SetInterrupt(ctx)
+	defer src.db.SetInterrupt(context.Background())
 	uri, err := fileURI(to, toKey, true)
 	if err == nil {
 		st, perr := src.prepare("VACUUM INTO ?1")
@@ -75,9 +85,7 @@ func vacuumInto(ctx context.Context, from string, fromKey fileKey, to string, to
 			st.ClearBindings()
 		}
 	}
-	err = mapError(ctx, err)
-	src.db.SetInterrupt(context.Background())
-	return errors.Join(err, src.close())
+	return mapError(ctx, err)
 }
 
 // chunkNonce numbers the chunks; the last one is marked.
@@ -200,7 +208,7 @@ func unpack(ctx context.Context, to string, key fileKey, r io.Reader, passphrase
 	if err := openFile(ctx, image, r, head, exportKey); err != nil {
 		return err
 	}
-	c, err := openConn(image, exportKey, o.BusyTimeout)
+	c, err := openConn(image, exportKey, o)
 	if err != nil {
 		return err
 	}
@@ -211,7 +219,7 @@ func unpack(ctx context.Context, to string, key fileKey, r io.Reader, passphrase
 	if err := errors.Join(err, c.close()); err != nil {
 		return err
 	}
-	return vacuumInto(ctx, image, exportKey, to, key, o.BusyTimeout)
+	return vacuumInto(ctx, image, exportKey, to, key, o)
 }
 
 // openFile appends the export's chunks to the file at path.

@@ -27,6 +27,11 @@ type Options struct {
 	// Poll is how often [Store.Changed] looks for other processes' commits;
 	// 100 ms if zero. This process's commits wake it at once.
 	Poll time.Duration
+	// Alone says that nobody else has the profile open, in this process or another,
+	// as long as this Store has: another that opens it gets [ErrBusy]. One
+	// connection then serves everything, so that View and Update take turns, and
+	// nothing polls: for many profiles in one process.
+	Alone bool
 }
 
 func (o Options) withDefaults() Options {
@@ -56,6 +61,7 @@ type Store struct {
 
 	// A connection is used by whoever took it out of its channel; Close takes
 	// all of them for good. A nil reader or poller is opened at its first use.
+	// Alone, readers is writer.
 	writer  chan *conn
 	readers chan *conn
 	watch   chan *watch
@@ -82,7 +88,7 @@ func Open(path string, passphrase []byte, o Options) (*Store, error) {
 }
 
 func open(path string, key fileKey, o Options) (*Store, error) {
-	c, err := openConn(path, key, o.BusyTimeout)
+	c, err := openConn(path, key, o)
 	if err != nil {
 		return nil, err
 	}
@@ -101,14 +107,18 @@ func open(path string, key fileKey, o Options) (*Store, error) {
 	}
 	s := &Store{
 		path: path, key: key, opts: o,
-		writer:  make(chan *conn, 1),
-		readers: make(chan *conn, readConns),
-		watch:   make(chan *watch, 1),
-		closed:  make(chan struct{}),
+		writer: make(chan *conn, 1),
+		watch:  make(chan *watch, 1),
+		closed: make(chan struct{}),
 	}
 	s.bell.ch = make(chan struct{})
 	s.writer <- c
 	s.watch <- &watch{generation: 1}
+	if o.Alone {
+		s.readers = s.writer
+		return s, nil
+	}
+	s.readers = make(chan *conn, readConns)
 	for range readConns {
 		s.readers <- nil
 	}
@@ -123,6 +133,9 @@ func (s *Store) Close() error {
 		close(s.closed)
 		var errs []error
 		for range readConns {
+			if s.opts.Alone {
+				break
+			}
 			if c := <-s.readers; c != nil {
 				errs = append(errs, c.close())
 			}
@@ -186,7 +199,7 @@ func (s *Store) View(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 	defer func() { s.readers <- c }()
 	if c == nil {
-		fresh, err := openConn(s.path, s.key, s.opts.BusyTimeout)
+		fresh, err := openConn(s.path, s.key, s.opts)
 		if err != nil {
 			return err
 		}

@@ -8,8 +8,9 @@ import (
 
 // bell wakes everybody who waits in this process.
 type bell struct {
-	mu sync.Mutex // guards ch
-	ch chan struct{}
+	mu   sync.Mutex // guards what follows
+	ch   chan struct{}
+	rung uint64
 }
 
 func (b *bell) wait() <-chan struct{} {
@@ -23,6 +24,13 @@ func (b *bell) ring() {
 	defer b.mu.Unlock()
 	close(b.ch)
 	b.ch = make(chan struct{})
+	b.rung++
+}
+
+func (b *bell) count() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.rung
 }
 
 // watch is the connection that looks for commits: SQLite's data_version tells
@@ -42,8 +50,11 @@ func (s *Store) Generation(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	defer func() { s.watch <- w }()
+	if s.opts.Alone {
+		return w.generation + s.bell.count(), nil
+	}
 	if w.conn == nil {
-		c, err := openConn(s.path, s.key, s.opts.BusyTimeout)
+		c, err := openConn(s.path, s.key, s.opts)
 		if err != nil {
 			return 0, err
 		}
@@ -73,18 +84,21 @@ func (s *Store) Generation(ctx context.Context) (uint64, error) {
 //		err = s.View(ctx, …) // sees at least what gen stands for
 //	}
 func (s *Store) Changed(ctx context.Context, since uint64) (uint64, error) {
-	t := time.NewTimer(s.opts.Poll)
-	defer t.Stop()
+	var poll <-chan time.Time // never, Alone
+	if !s.opts.Alone {
+		t := time.NewTicker(s.opts.Poll)
+		defer t.Stop()
+		poll = t.C
+	}
 	for {
 		rung := s.bell.wait() // before looking, so that no commit falls between
 		gen, err := s.Generation(ctx)
 		if err != nil || gen != since {
 			return gen, err
 		}
-		t.Reset(s.opts.Poll)
 		select {
 		case <-rung:
-		case <-t.C:
+		case <-poll:
 		case <-s.closed:
 			return 0, ErrClosed
 		case <-ctx.Done():
