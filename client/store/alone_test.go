@@ -92,6 +92,7 @@ func TestAloneChanged(t *testing.T) {
 		last := <-generations // the first look
 		for range 3 {
 			began := time.Now()
+			time.AfterFunc(time.Minute, func() { update(t, s, func(*Tx) error { return nil }) }) // changes nothing
 			time.AfterFunc(time.Hour, func() {
 				update(t, s, func(tx *Tx) error { return tx.SetSetting("a", []byte{1}) })
 			})

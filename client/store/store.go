@@ -183,10 +183,11 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	if s.stopped.Load() {
 		return ErrStopped
 	}
+	before := c.db.TotalChanges()
 	if err := s.transact(ctx, c, "BEGIN IMMEDIATE", fn); err != nil {
 		return err
 	}
-	s.bell.ring()
+	s.bell.ring(c.db.TotalChanges() != before)
 	return nil
 }
 

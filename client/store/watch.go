@@ -8,9 +8,9 @@ import (
 
 // bell wakes everybody who waits in this process.
 type bell struct {
-	mu   sync.Mutex // guards what follows
-	ch   chan struct{}
-	rung uint64
+	mu      sync.Mutex // guards what follows
+	ch      chan struct{}
+	changes uint64 // transactions of this process that changed something
 }
 
 func (b *bell) wait() <-chan struct{} {
@@ -19,18 +19,20 @@ func (b *bell) wait() <-chan struct{} {
 	return b.ch
 }
 
-func (b *bell) ring() {
+func (b *bell) ring(changed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	close(b.ch)
 	b.ch = make(chan struct{})
-	b.rung++
+	if changed {
+		b.changes++
+	}
 }
 
 func (b *bell) count() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.rung
+	return b.changes
 }
 
 // watch is the connection that looks for commits: SQLite's data_version tells

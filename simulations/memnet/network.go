@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
@@ -107,8 +109,27 @@ func (n *Network) Host(key crypto.PrivKey, addr ma.Multiaddr, options ...libp2p.
 	if err != nil {
 		return nil, err
 	}
+	return n.remember(h)
+}
+
+// remember has the network close a host. Those that their owners have closed are
+// forgotten from time to time.
+func (n *Network) remember(h host.Host) (host.Host, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.closed {
+		return nil, errors.Join(ErrClosed, h.Close())
+	}
+	if len(n.hosts) == cap(n.hosts) {
+		n.hosts = slices.DeleteFunc(n.hosts, func(h host.Host) bool {
+			select {
+			case <-h.Network().(*swarm.Swarm).Done():
+				return true
+			default:
+				return false
+			}
+		})
+	}
 	n.hosts = append(n.hosts, h)
 	return h, nil
 }

@@ -1,0 +1,100 @@
+package memnet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+)
+
+func newDialer(t *testing.T, n *Network, i int) host.Host {
+	t.Helper()
+	key, _, err := crypto.GenerateEd25519Key(bytes.NewReader(bytes.Repeat([]byte{byte(i)}, 64)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := n.Dialer(key, netip.MustParseAddr("198.51.100.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// A dialer talks to an ordinary host that identifies its peers, is known by its own key,
+// and says no to protocols that the host lacks.
+func TestDialer(t *testing.T) {
+	pair(t, Options{Delay: fixed(25 * time.Millisecond)}, func(t *testing.T, n *Network, _, b host.Host) {
+		d := newDialer(t, n, 9)
+		to := peer.AddrInfo{ID: b.ID(), Addrs: b.Addrs()}
+		if err := d.Connect(t.Context(), to); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, d, b)
+		say(t, s, "hello")
+		if s.Protocol() != echo {
+			t.Errorf("protocol %q", s.Protocol())
+		}
+		conns := b.Network().ConnsToPeer(d.ID())
+		if len(conns) != 1 || !conns[0].RemotePublicKey().Equals(d.Peerstore().PubKey(d.ID())) {
+			t.Errorf("the host sees %d connections", len(conns))
+		}
+		if _, err := d.NewStream(t.Context(), b.ID(), "/test/none/1"); err == nil {
+			t.Error("a stream for a protocol that nobody serves")
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		time.Sleep(time.Second)
+		if left := len(b.Network().Conns()); left != 0 {
+			t.Errorf("%d connections after closing", left)
+		}
+	})
+}
+
+// A dialer that waits for an answer gives up with its context, and leaves nothing behind.
+func TestDialerGivesUp(t *testing.T) {
+	pair(t, Options{}, func(t *testing.T, n *Network, _, b host.Host) {
+		d := newDialer(t, n, 9)
+		d.Peerstore().AddAddrs(b.ID(), b.Addrs(), peerstore.PermanentAddrTTL)
+		if _, err := d.Network().DialPeer(t.Context(), b.ID()); err != nil {
+			t.Fatal(err)
+		}
+		n.Partition([]peer.ID{b.ID()})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		_, err := d.NewStream(network.WithNoDial(ctx, "test"), b.ID(), echo)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		n.Heal()
+	})
+}
+
+// Hosts that their owners have closed do not pile up.
+func TestClosedHostsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New(Options{})
+		for i := range 100 {
+			if err := newDialer(t, n, i).Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(n.hosts) > 10 {
+			t.Errorf("%d hosts are remembered", len(n.hosts))
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
