@@ -17,6 +17,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"communicator/simulations/leakage"
 	"communicator/simulations/measure"
 	"communicator/simulations/model"
 	"communicator/simulations/report"
@@ -48,16 +49,19 @@ func Run(ctx context.Context, sc *scenario.Scenario, o Options) (*report.Run, er
 	}
 	out := &report.Run{Name: sc.Name, About: sc.About, Scenario: string(text), Command: o.Command,
 		Version: o.Version, Tier: sc.Runs(), Seed: sc.Seed}
-	measures := measure.New(s)
+	measures, leaks := measure.New(s), leakage.New(s)
 	play := model.Run
 	began := wall.Now()
-	out.Outcome, err = play(ctx, s, measures, o.Limits)
+	out.Outcome, err = play(ctx, s, both{measures, leaks}, o.Limits)
 	if err != nil {
 		return nil, err
 	}
 	out.Wall = wall.Now() - began
 	out.Results = measures.Finish(out.Outcome)
 	out.TraceHash = measures.Hash()
+	figures, scalars := leaks.Finish()
+	out.Results.Figures = append(out.Results.Figures, figures...)
+	maps.Copy(out.Results.Scalars, scalars)
 	maps.Copy(out.Results.Scalars, out.Outcome.Extra)
 	out.Assertions = report.Check(sc.Assert, out.Results.Scalars)
 	return out, nil
@@ -82,3 +86,16 @@ func Main(ctx context.Context, sc *scenario.Scenario, o Options, done func(*repo
 		},
 	}}, nil, nil)
 }
+
+// both tells two recorders.
+type both struct {
+	measures *measure.Collector
+	leaks    *leakage.Observer
+}
+
+func (b both) Event(e trace.Event)            { b.measures.Event(e); b.leaks.Event(e) }
+func (b both) Lookup(l trace.Lookup)          { b.measures.Lookup(l); b.leaks.Lookup(l) }
+func (b both) Load(l trace.Load)              { b.measures.Load(l) }
+func (b both) Frame(f trace.Frame)            { b.leaks.Frame(f) }
+func (b both) Frames() bool                   { return b.leaks.Frames() }
+func (b both) Bytes(protocol string, n int64) { b.measures.Bytes(protocol, n) }
