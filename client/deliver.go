@@ -174,7 +174,7 @@ func (c *Client) submitFailed(ctx context.Context, j job, cause error) error {
 			}
 			return tx.FinishAttempt(j.attempt.ID, result{code: route.Declined, mailbox: e.mailbox}.marshal())
 		}
-		pause := c.opts.Route.Backoff(j.attempt.Tries, c.rnd)
+		pause := c.again(j.attempt.Tries, cause)
 		var refused *wire.StatusError
 		if errors.As(cause, &refused) {
 			pause = max(pause, min(refused.RetryAfter, c.opts.Route.RetryMax))
@@ -252,20 +252,21 @@ func (c *Client) askOutcomes(ctx context.Context, contact store.ID, batch []job,
 			known = append(known, s.Handle)
 		}
 	}
-	if err := c.askAgain(ctx, byHandle); err != nil {
+	if err := c.askAgain(ctx, byHandle, err); err != nil {
 		return err
 	}
 	return c.ackOutcomes(ctx, contact, batch[0].sender, known)
 }
 
-// askAgain schedules the next question about attempts without an outcome.
-func (c *Client) askAgain(ctx context.Context, pending map[wire.Handle]job) error {
+// askAgain schedules the next question about attempts without an outcome, or whose agent
+// could not be asked because of cause.
+func (c *Client) askAgain(ctx context.Context, pending map[wire.Handle]job, cause error) error {
 	if len(pending) == 0 {
 		return nil
 	}
 	return c.st.Update(ctx, func(tx *store.Tx) error {
 		for _, j := range pending {
-			next := c.now().Add(c.opts.Route.Backoff(j.attempt.Tries, c.rnd))
+			next := c.now().Add(c.again(j.attempt.Tries, cause))
 			err := tx.RetryAttempt(j.attempt.ID, next)
 			if err != nil && !errors.Is(err, store.ErrTransition) && !errors.Is(err, store.ErrNotFound) {
 				return err

@@ -210,7 +210,7 @@ func (c *Client) watch(ctx, whole context.Context, g group) error {
 			continue
 		}
 		c.opts.Logger.Debug("watch ended", "err", err)
-		timer := time.NewTimer(c.opts.Route.Backoff(failures, c.rnd))
+		timer := time.NewTimer(c.again(failures, err))
 		failures++
 		select {
 		case <-timer.C:

@@ -16,6 +16,10 @@ type Policy struct {
 	// RetryMin and RetryMax bound the pauses between submissions of the same bytes,
 	// and between questions for an outcome; each doubles the last. (1 s, 15 min)
 	RetryMin, RetryMax time.Duration
+	// ReachMax bounds the pauses between tries to reach one of our own agents that does
+	// not answer at all: they are few, and a device that was without a network is to hear
+	// from them soon after. (45 s)
+	ReachMax time.Duration
 	// TroubleFor is how long an agent that failed is tried after the others. (15 min)
 	TroubleFor time.Duration
 	// MaxAttempts bounds the attempts of one message. (16)
@@ -33,6 +37,7 @@ func (p Policy) WithDefaults() Policy {
 	def(&p.OutcomePatience, time.Minute)
 	def(&p.RetryMin, time.Second)
 	def(&p.RetryMax, 15*time.Minute)
+	def(&p.ReachMax, 45*time.Second)
 	def(&p.TroubleFor, 15*time.Minute)
 	if p.MaxAttempts <= 0 {
 		p.MaxAttempts = 16
@@ -43,8 +48,17 @@ func (p Policy) WithDefaults() Policy {
 // Backoff is the pause after a number of tries without an answer: doubling from
 // RetryMin to RetryMax, of which a random half is taken off at most.
 func (p Policy) Backoff(tries uint64, rnd *rand.Rand) time.Duration {
-	d := p.RetryMax
-	if tries < 32 && p.RetryMin<<tries < p.RetryMax {
+	return p.doubled(tries, p.RetryMax, rnd)
+}
+
+// Reach is the pause after a number of tries to reach an agent of our own that does not
+// answer: as Backoff, and at most ReachMax.
+func (p Policy) Reach(tries uint64, rnd *rand.Rand) time.Duration {
+	return p.doubled(tries, min(p.ReachMax, p.RetryMax), rnd)
+}
+
+func (p Policy) doubled(tries uint64, d time.Duration, rnd *rand.Rand) time.Duration {
+	if tries < 32 && p.RetryMin<<tries < d {
 		d = p.RetryMin << tries
 	}
 	return d - time.Duration(rnd.Float64()*float64(d)/2)
