@@ -54,7 +54,7 @@ func (c *chart) wideTable(rows int) (t dataTable) {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	t.Note = left(n, len(t.Rows))
+	t.Note = c.left(n, len(t.Rows))
 	return t
 }
 
@@ -68,7 +68,7 @@ func (c *chart) longTable(rows int) (t dataTable) {
 			t.Rows = append(t.Rows, []string{plain(s.name), precise(s.x[i]), s.cell(i)})
 		}
 	}
-	t.Note = left(all, len(t.Rows))
+	t.Note = c.left(all, len(t.Rows))
 	return t
 }
 
@@ -93,7 +93,7 @@ func (c *chart) barTable(rows int) (t dataTable) {
 	for _, s := range c.series {
 		longest = max(longest, len(s.y))
 	}
-	t.Note = left(max(longest, len(names)), len(t.Rows))
+	t.Note = c.left(max(longest, len(names)), len(t.Rows))
 	return t
 }
 
@@ -118,9 +118,14 @@ func spaced(n, most int) []int {
 	return out
 }
 
-func left(of, shown int) string {
+// left says what a table leaves out.
+func (c *chart) left(of, shown int) string {
 	if shown >= of {
 		return ""
 	}
-	return fmt.Sprintf("%s of %s rows; all are in %s.", short(float64(shown)), short(float64(of)), figuresName)
+	note := fmt.Sprintf("%s of %s rows", short(float64(shown)), short(float64(of)))
+	if c.file != "" {
+		note += "; all are in " + c.file
+	}
+	return note + "."
 }

@@ -61,6 +61,15 @@ func textStyle(size vg.Length, c color.Color) text.Style {
 		Handler: plot.DefaultTextHandler}
 }
 
+// within shortens a text until it is no wider than room.
+func within(style text.Style, s string, room vg.Length) string {
+	s = plain(s)
+	for n := len([]rune(s)); n > 3 && style.Width(s) > room; n-- {
+		s = middle(s, n-1)
+	}
+	return s
+}
+
 // draw draws the chart as lines on a canvas; bars are drawn by drawBars.
 func (c *chart) draw(canvas draw.Canvas, points int) {
 	xs, ys := c.spans()
@@ -116,7 +125,7 @@ func (c *chart) frame(x, y axis) *plot.Plot {
 func (c *chart) labelled(canvas draw.Canvas, p *plot.Plot, room vg.Length) {
 	style := textStyle(labelSize, ink)
 	style.XAlign, style.YAlign = draw.XLeft, draw.YTop
-	canvas.FillText(style, vg.Point{X: canvas.Min.X + 1, Y: canvas.Max.Y}, plain(c.y))
+	canvas.FillText(style, vg.Point{X: canvas.Min.X + 1, Y: canvas.Max.Y}, within(style, c.y, canvas.Size().X-2))
 	p.Draw(draw.Crop(canvas, 0, -rightRoom, bottomRoom, -room))
 	c.below(canvas, c.x)
 }
@@ -125,7 +134,7 @@ func (c *chart) labelled(canvas draw.Canvas, p *plot.Plot, room vg.Length) {
 func (c *chart) below(canvas draw.Canvas, label string) {
 	style := textStyle(labelSize, ink)
 	style.XAlign, style.YAlign = draw.XCenter, draw.YBottom
-	canvas.FillText(style, vg.Point{X: canvas.Center().X, Y: canvas.Min.Y + 3}, plain(label))
+	canvas.FillText(style, vg.Point{X: canvas.Center().X, Y: canvas.Min.Y + 3}, within(style, label, canvas.Size().X-2))
 }
 
 // addSeries adds a line, its spread, and marks where a line alone would not be seen.

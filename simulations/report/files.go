@@ -79,11 +79,12 @@ func writeJSON(w io.Writer, v any) error {
 
 // metricsTable has a row for each measure.
 func metricsTable(run *Run) table {
-	names := ordered(run.Results.Scalars)
+	known := glossaryOf(run)
+	names := ordered(known, run.Results.Scalars)
 	return table{rows: len(names),
 		columns: []column{{"name", textType}, {"value", numberType}, {"unit", textType}, {"meaning", textType}},
 		cell: func(row, column int) any {
-			switch about := describe(names[row]); column {
+			switch about := known.describe(names[row]); column {
 			case 0:
 				return names[row]
 			case 1:

@@ -15,9 +15,25 @@ var mainMeasures = []string{
 	"bytes_per_message", "storage_bytes_agent_p99", "load_share_max", "drained_s", "agents_up_mean",
 }
 
+// glossary explains measures, in the order in which pages show them.
+type glossary []measure.Name
+
+// glossaryOf is that of every run, and what some runs add to it.
+func glossaryOf(runs ...*Run) glossary {
+	g := slices.Clone(glossary(measure.Names))
+	for _, r := range runs {
+		for _, n := range r.Names {
+			if !slices.ContainsFunc(g, func(m measure.Name) bool { return m.Name == n.Name }) {
+				g = append(g, n)
+			}
+		}
+	}
+	return g
+}
+
 // describe says what a measure means, as far as its name does.
-func describe(name string) measure.Name {
-	for _, n := range measure.Names {
+func (g glossary) describe(name string) measure.Name {
+	for _, n := range g {
 		if n.Name == name {
 			return n
 		}
@@ -36,24 +52,21 @@ func unitOf(name string) string {
 	return ""
 }
 
-// ordered lists names in the order of [measure.Names], and after these by the alphabet.
-func ordered[V any](m map[string]V) []string {
+// ordered lists names in the order of the glossary, and after these by the alphabet.
+func ordered[V any](g glossary, m map[string]V) []string {
 	rank := map[string]int{}
-	for i, n := range measure.Names {
-		rank[n.Name] = i
+	for i, n := range g {
+		rank[n.Name] = i + 1
 	}
 	return slices.SortedFunc(maps.Keys(m), func(a, b string) int {
-		ra, known := rank[a]
-		if !known {
-			ra = len(rank)
-		}
-		rb, known := rank[b]
-		if !known {
-			rb = len(rank)
-		}
-		if ra != rb {
+		ra, rb := rank[a], rank[b]
+		switch {
+		case ra != 0 && rb != 0:
 			return ra - rb
+		case ra != rb: // the known one first
+			return rb - ra
+		default:
+			return strings.Compare(a, b)
 		}
-		return strings.Compare(a, b)
 	})
 }

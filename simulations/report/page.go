@@ -65,23 +65,25 @@ type measureRows struct {
 }
 
 type asserted struct {
-	Name, Condition, Value, Unit string
-	Held                         bool
+	Name, Condition, Value string
+	Held                   bool
 }
 
 func writePage(w io.Writer, run *Run) error {
 	p := runPage{Title: "Simulation: " + plain(run.Name), Name: run.Name, About: plainLong(run.About), Status: statusOf(run), Facts: factsOf(run),
 		Command: run.Command, Scenario: cut(run.Scenario, maxScenario), ScenarioHash: run.ScenarioHash().String(),
 		TraceHash: run.TraceHash.String(), Repeats: run.Tier == "model"}
-	for _, name := range ordered(run.Results.Scalars) {
-		m := measuredOf(name, run.Results.Scalars[name])
+	known := glossaryOf(run)
+	for _, name := range ordered(known, run.Results.Scalars) {
+		about := known.describe(name)
+		m := measured{Name: name, Value: precise(run.Results.Scalars[name]), Unit: about.Unit, Doc: about.Doc}
 		p.All = append(p.All, m)
 		if slices.Contains(mainMeasures, name) {
 			p.Main = append(p.Main, m)
 		}
 	}
 	for _, a := range run.Assertions {
-		p.Assertions = append(p.Assertions, assertedOf(a))
+		p.Assertions = append(p.Assertions, assertedOf(a, known))
 		if a.Held {
 			p.Held++
 		}
@@ -94,16 +96,14 @@ func writePage(w io.Writer, run *Run) error {
 	return runTemplate.Execute(w, p)
 }
 
-func measuredOf(name string, v float64) measured {
-	about := describe(name)
-	return measured{Name: name, Value: precise(v), Unit: about.Unit, Doc: about.Doc}
-}
-
-func assertedOf(a Assertion) asserted {
+func assertedOf(a Assertion, known glossary) asserted {
 	out := asserted{Name: a.Measure, Condition: a.Condition.Op + " " + precise(a.Condition.Value),
 		Value: "not measured", Held: a.Held}
 	if a.Measured {
-		out.Value, out.Unit = precise(a.Value), describe(a.Measure).Unit
+		out.Value = precise(a.Value)
+		if unit := known.describe(a.Measure).Unit; unit != "share" {
+			out.Value += " " + unit
+		}
 	}
 	return out
 }

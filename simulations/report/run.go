@@ -29,6 +29,17 @@ type Run struct {
 	Outcome    trace.Outcome
 	Results    *measure.Results
 	Assertions []Assertion
+	// Names explain measures that [measure.Names] does not.
+	Names []measure.Name
+	// Plan says what the run is one of many for; zero where it stands alone.
+	Plan Plan
+}
+
+// Plan is what runs of one plan have in common.
+type Plan struct {
+	Keys     []string `json:"keys"`               // of the scenario, whose values the plan varies
+	Against  string   `json:"against,omitempty"`  // the key along which measures are drawn
+	Measures []string `json:"measures,omitempty"` // that are drawn
 }
 
 // Hash is SHA-256, written in hexadecimal.
@@ -63,7 +74,7 @@ type Assertion struct {
 // Check holds the measures against a scenario's conditions, in the order of [measure.Names].
 func Check(assert map[string]scenario.Condition, scalars map[string]float64) []Assertion {
 	var out []Assertion
-	for _, name := range ordered(assert) {
+	for _, name := range ordered(measure.Names, assert) {
 		v, measured := scalars[name]
 		out = append(out, Assertion{Measure: name, Condition: assert[name], Measured: measured, Value: v,
 			Held: measured && assert[name].Holds(v)})

@@ -45,7 +45,16 @@ type runFile struct {
 	Assertions   []assertionFile   `json:"assertions"`
 	Measures     map[string]number `json:"measures"`
 	Figures      []figureFile      `json:"figures"`
+	Meanings     []meaningFile     `json:"meanings,omitempty"`
+	Plan         *Plan             `json:"plan,omitempty"`
 	Scenario     string            `json:"scenario"`
+}
+
+// meaningFile explains a measure that is not among those of every run.
+type meaningFile struct {
+	Name string `json:"name"`
+	Unit string `json:"unit"`
+	Doc  string `json:"doc"`
 }
 
 type outcomeFile struct {
@@ -87,6 +96,12 @@ func (r *Run) file() runFile {
 	for _, a := range r.Assertions {
 		f.Assertions = append(f.Assertions, assertionFile{a.Measure, a.Condition, a.Measured, number(a.Value), a.Held})
 	}
+	for _, n := range r.Names {
+		f.Meanings = append(f.Meanings, meaningFile(n))
+	}
+	if len(r.Plan.Keys) > 0 {
+		f.Plan = &r.Plan
+	}
 	for _, g := range r.Results.Figures {
 		one := figureFile{ID: g.ID, Title: g.Title, Caption: g.Caption, X: g.X, Y: g.Y, LogX: g.LogX, LogY: g.LogY,
 			Kind: g.Kind, Lines: []string{}}
@@ -114,6 +129,12 @@ func (f *runFile) run() Run {
 	}
 	for _, a := range f.Assertions {
 		r.Assertions = append(r.Assertions, Assertion{a.Measure, a.Condition, a.Measured, float64(a.Value), a.Held})
+	}
+	for _, n := range f.Meanings {
+		r.Names = append(r.Names, measure.Name(n))
+	}
+	if f.Plan != nil {
+		r.Plan = *f.Plan
 	}
 	for _, g := range f.Figures {
 		one := measure.Figure{ID: g.ID, Title: g.Title, Caption: g.Caption, X: g.X, Y: g.Y, LogX: g.LogX, LogY: g.LogY,

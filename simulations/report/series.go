@@ -14,6 +14,7 @@ type chart struct {
 	kind           string // as in measure.Figure
 	series         []series
 	marks          []measure.Mark
+	file           string // that has all of its data; empty: none
 }
 
 // series is one line, or one set of bars.
@@ -32,7 +33,7 @@ type point struct{ x, y float64 }
 
 // chartOf is a figure as it stands.
 func chartOf(f *measure.Figure) chart {
-	c := chart{title: f.Title, caption: f.Caption, x: f.X, y: f.Y, logX: f.LogX, logY: f.LogY, kind: f.Kind, marks: f.Marks}
+	c := chart{title: f.Title, caption: f.Caption, x: f.X, y: f.Y, logX: f.LogX, logY: f.LogY, kind: f.Kind, marks: f.Marks, file: figuresName}
 	for i := range f.Lines {
 		c.series = append(c.series, seriesOf(&f.Lines[i], i))
 	}
