@@ -144,16 +144,17 @@ func (p *prior) blind(truth, except int32) anonymity {
 }
 
 // given is the anonymity of a user among the others but one, for whom knows through which
-// agents their messages went (visits, by agent): Bayes' rule, with each message's agent
-// drawn as often as the user draws it over the whole run. Users of none of the agents are
-// ruled out.
-func (p *prior) given(evidence []visit, truth, except int32) anonymity {
-	if len(evidence) == 0 {
+// agents the messages of a relationship went: Bayes' rule, where a user's relationship uses
+// an agent as often as the user's messages do over the whole run. Each agent counts once,
+// however many messages it carried: clients keep to agents that work, so the second
+// message through one says nothing new. Who is a client of not all of them is ruled out.
+func (p *prior) given(agents []int32, truth, except int32) anonymity {
+	if len(agents) == 0 {
 		return p.blind(truth, except)
 	}
-	fewest := p.clients[evidence[0].agent]
-	for _, v := range evidence[1:] {
-		if l := p.clients[v.agent]; len(l) < len(fewest) {
+	fewest := p.clients[agents[0]]
+	for _, a := range agents[1:] {
+		if l := p.clients[a]; len(l) < len(fewest) {
 			fewest = l
 		}
 	}
@@ -166,7 +167,7 @@ func (p *prior) given(evidence []visit, truth, except int32) anonymity {
 		if u == truth {
 			at = len(weights)
 		}
-		w := p.likelihood(u, evidence)
+		w := p.likelihood(u, agents)
 		largest = max(largest, w)
 		weights = append(weights, w)
 	}
@@ -176,17 +177,13 @@ func (p *prior) given(evidence []visit, truth, except int32) anonymity {
 	return summarize(weights, at)
 }
 
-// likelihood is the logarithm of a user's traffic times the probability that their messages
-// went as the evidence has it.
-func (p *prior) likelihood(user int32, evidence []visit) float64 {
+// likelihood is the logarithm of a user's traffic times the probability that a relationship
+// of theirs uses these agents.
+func (p *prior) likelihood(user int32, agents []int32) float64 {
 	total := float64(p.traffic.total(user))
 	w := math.Log(total)
-	for _, v := range evidence {
-		n := p.traffic.through(user, v.agent)
-		if n == 0 {
-			return math.Inf(-1)
-		}
-		w += float64(v.n) * math.Log(float64(n)/total)
+	for _, a := range agents {
+		w += math.Log(float64(p.traffic.through(user, a)) / total) // of 0: ruled out
 	}
 	return w
 }

@@ -1,7 +1,6 @@
 package leakage
 
 import (
-	"cmp"
 	"encoding/binary"
 	"slices"
 )
@@ -75,8 +74,8 @@ func (c *collusion) best(log []delivery, target int, limit int32, q question, ho
 	return best
 }
 
-// evidence is through which honest agents messages went whose other end colludes.
-func (c *collusion) evidence(log []delivery, limit int32, q question, mailbox *uint64) (out []visit) {
+// evidence is through which honest agents messages went whose other end colludes, in order.
+func (c *collusion) evidence(log []delivery, limit int32, q question, mailbox *uint64) (out []int32) {
 	for _, d := range log {
 		knows, other := d.sender, d.receiver
 		if q.sender {
@@ -85,11 +84,8 @@ func (c *collusion) evidence(log []delivery, limit int32, q question, mailbox *u
 		if d.forward != q.forward || c.script.Agents[knows].Rank >= limit || mailbox != nil && d.mailbox != *mailbox {
 			continue
 		}
-		i, have := slices.BinarySearchFunc(out, other, func(v visit, agent int32) int { return cmp.Compare(v.agent, agent) })
-		if have {
-			out[i].n++
-		} else {
-			out = slices.Insert(out, i, visit{other, 1})
+		if i, have := slices.BinarySearch(out, other); !have {
+			out = slices.Insert(out, i, other)
 		}
 	}
 	return out
@@ -97,7 +93,7 @@ func (c *collusion) evidence(log []delivery, limit int32, q question, mailbox *u
 
 // ask answers a question from evidence. The same evidence comes again with other shares and
 // after other numbers of messages, so answers are kept.
-func (c *collusion) ask(evidence []visit, target int, q question) anonymity {
+func (c *collusion) ask(evidence []int32, target int, q question) anonymity {
 	rel := c.script.Relations[c.targets.relations[target]]
 	from, to := rel.B, rel.A
 	if q.forward {
@@ -109,8 +105,8 @@ func (c *collusion) ask(evidence []visit, target int, q question) anonymity {
 	}
 	key := binary.LittleEndian.AppendUint32(nil, uint32(target))
 	key = append(key, flag(q.forward), flag(q.sender))
-	for _, v := range evidence {
-		key = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(key, uint32(v.agent)), v.n)
+	for _, agent := range evidence {
+		key = binary.LittleEndian.AppendUint32(key, uint32(agent))
 	}
 	a, ok := c.answers[string(key)]
 	if !ok {

@@ -1,6 +1,8 @@
 package leakage
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"communicator/simulations/script"
@@ -25,13 +27,14 @@ type watcher struct {
 	begun   time.Duration // when the lesson was learned
 	in, out flow
 	victims []victim
-	of      map[int32][]int32 // user → victims
-	ofPair  map[int32]int32   // relation → victim
-	open    []chase           // forward, the oldest first
-	outs    recent            // what users' machines sent lately
-	puts    recent            // what agents sent each other lately
-	due     []due             // the earliest first
-	scores  []float64         // scratch
+	of      map[int32][]int32  // user → victims
+	ofPair  map[int32]int32    // relation → victim
+	taken   map[int32][]*chase // by the agent that took the frame
+	reached map[int32][]*chase // by an agent that may have it
+	outs    recent             // what users' machines sent lately
+	puts    recent             // what agents sent each other lately
+	due     []due              // the earliest first
+	scores  []float64          // scratch
 }
 
 // victim is a target pair's member who is watched, and what is known of their peers.
@@ -59,12 +62,11 @@ type evidence struct {
 
 // chase is a frame of a victim's that is being followed.
 type chase struct {
-	victim  int32
-	until   time.Duration
-	size    int32   // of the frame that would come out
-	share   float64 // of that size among all
-	agent   int32   // that took it
-	reached []int32 // agents that may have it
+	victim int32
+	until  time.Duration
+	size   int32   // of the frame that would come out
+	share  float64 // of that size among all
+	agents []int32 // that may have it, first the one that took it
 }
 
 // due is a look at what is known of a victim, when the frames of their messages have come
@@ -81,6 +83,7 @@ func newWatcher(s *script.Script, t *targets) adversary {
 	}
 	w := &watcher{script: s, targets: t, of: map[int32][]int32{}, ofPair: map[int32]int32{},
 		window: s.Scenario.Adversary.Window.D() + jitterMeans*s.Scenario.Privacy.Jitter.D(),
+		taken:  map[int32][]*chase{}, reached: map[int32][]*chase{}, outs: recent{}, puts: recent{},
 		lesson: newLesson(len(s.Users)), in: newFlow(s), out: newFlow(s), scores: make([]float64, len(s.Users))}
 	r := s.Rand("victims", 0)
 	n := min(len(t.relations), max(1, int(watchedCells)/len(s.Users)))
@@ -135,16 +138,11 @@ func (w *watcher) event(e *trace.Event, way way) {
 // advance ends what is over.
 func (w *watcher) advance(now time.Duration) {
 	w.now = max(w.now, now)
-	for len(w.open) > 0 && w.open[0].until < now {
-		w.open = w.open[1:]
-	}
 	for len(w.due) > 0 && w.due[0].at < now {
 		d := w.due[0]
 		w.due = w.due[1:]
 		w.look(&w.victims[d.victim], d.messages)
 	}
-	w.outs.forget(now - w.window)
-	w.puts.forget(now - w.window)
 }
 
 // frame follows what passes.
@@ -169,19 +167,31 @@ func (w *watcher) leaves(f *trace.Frame, user int32) {
 		return
 	}
 	w.out.count(user, f.To)
-	w.outs.add(sighting{f.At, user, f.To, f.Size})
+	w.outs.add(f.To, sighting{f.At, user, f.Size}, f.At-w.window)
 	for _, i := range w.of[user] {
 		v := &w.victims[i]
-		c := chase{victim: i, until: f.At + w.window, size: size, share: w.lesson.share(&w.in, size), agent: f.To}
+		c := &chase{victim: i, until: f.At + w.window, size: size, share: w.lesson.share(&w.in, size)}
 		v.forward.frames++
-		w.reach(&c, f.To)
-		w.open = append(w.open, c)
+		w.taken[f.To] = append(w.live(w.taken, f.To), c)
+		w.reach(c, f.To)
 	}
+}
+
+// live lists an agent's chases that are not over.
+func (w *watcher) live(of map[int32][]*chase, agent int32) []*chase {
+	all := of[agent]
+	if len(all) == 0 {
+		return nil
+	}
+	left := slices.DeleteFunc(all, func(c *chase) bool { return c.until < w.now })
+	of[agent] = left
+	return left
 }
 
 // reach notes that an agent may have a frame from now on.
 func (w *watcher) reach(c *chase, agent int32) {
-	c.reached = append(c.reached, agent)
+	c.agents = append(c.agents, agent)
+	w.reached[agent] = append(w.live(w.reached, agent), c)
 	w.victims[c.victim].forward.expose(agent, (c.until-w.now).Seconds()*c.share)
 }
 
@@ -201,21 +211,12 @@ func (w *watcher) passes(f *trace.Frame) {
 	if !w.lesson.learned {
 		return
 	}
-	w.puts.add(sighting{f.At, f.From, f.To, f.Size})
-	for i := range w.open {
-		if c := &w.open[i]; c.agent == f.From && w.lesson.put(f.Size, c.size) && !has(c.reached, f.To) {
+	w.puts.add(f.To, sighting{f.At, f.From, f.Size}, f.At-w.window)
+	for _, c := range w.live(w.taken, f.From) {
+		if w.lesson.put(f.Size, c.size) && !slices.Contains(c.agents, f.To) {
 			w.reach(c, f.To)
 		}
 	}
-}
-
-func has(list []int32, x int32) bool {
-	for _, y := range list {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }
 
 // arrives sees a frame from an agent to a user's machine.
@@ -227,9 +228,8 @@ func (w *watcher) arrives(f *trace.Frame, user int32) {
 		return
 	}
 	w.in.count(user, f.From)
-	for i := range w.open {
-		c := &w.open[i]
-		if v := &w.victims[c.victim]; v.user != user && w.lesson.same(c.size, f.Size) && has(c.reached, f.From) {
+	for _, c := range w.live(w.reached, f.From) {
+		if v := &w.victims[c.victim]; v.user != user && w.lesson.same(c.size, f.Size) {
 			v.forward.hit(user)
 		}
 	}
@@ -240,20 +240,22 @@ func (w *watcher) arrives(f *trace.Frame, user int32) {
 
 // trace follows a frame to a victim back to who may have sent what is in it.
 func (w *watcher) trace(f *trace.Frame, v *victim, size int32) {
+	from := f.At - w.window
 	latest := map[int32]time.Duration{f.From: f.At} // by sending agent: when it last put something there
-	for _, s := range w.puts.list {
-		if s.to == f.From && w.lesson.put(s.size, f.Size) {
-			latest[s.from] = max(latest[s.from], s.at)
+	for _, s := range w.puts.since(f.From, from) {
+		if w.lesson.put(s.size, f.Size) {
+			latest[s.from] = s.at
 		}
 	}
 	v.backward.frames++
 	share := w.lesson.share(&w.out, size)
-	for _, s := range w.agentsIn(latest) {
-		v.backward.expose(s, max(latest[s]-(f.At-w.window), 0).Seconds()*share)
-	}
-	for _, s := range w.outs.list {
-		if until, ok := latest[s.to]; ok && s.at <= until && s.from != v.user && w.lesson.same(s.size, size) {
-			v.backward.hit(s.from)
+	for _, agent := range slices.Sorted(maps.Keys(latest)) { // in order, so that every run of a seed adds up alike
+		until := latest[agent]
+		v.backward.expose(agent, (until-from).Seconds()*share)
+		for _, s := range w.outs.since(agent, from) {
+			if s.at <= until && s.from != v.user && w.lesson.same(s.size, size) {
+				v.backward.hit(s.from)
+			}
 		}
 	}
 }

@@ -123,7 +123,6 @@ func (w *watcher) surplus(v *victim) float64 {
 }
 
 func (w *watcher) finish(f *findings) {
-	w.open, w.due = nil, nil
 	var end crowd
 	var until, ranks []float64
 	degree, identified, wrong := 0.0, 0, 0

@@ -1,7 +1,6 @@
 package leakage
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -164,30 +163,27 @@ func (f *flow) count(user, agent int32) {
 	f.counted++
 }
 
-// sighting is a frame that was seen: to an agent, from a user's machine or an agent.
+// sighting is a frame that was seen: from a user's machine, or from an agent.
 type sighting struct {
-	at       time.Duration
-	from, to int32
-	size     int32
+	at   time.Duration
+	from int32
+	size int32
 }
 
-// recent is what was seen lately, the oldest first.
-type recent struct{ list []sighting }
+// recent is what each agent was sent lately, the oldest first.
+type recent map[int32][]sighting
 
-func (r *recent) add(s sighting) {
-	if len(r.list) == maxRecent {
-		r.list = r.list[1:]
-	}
-	r.list = append(r.list, s)
+// add notes a frame to an agent, and forgets those from before a time.
+func (r recent) add(agent int32, s sighting, before time.Duration) {
+	r[agent] = append(r.since(agent, before), s)
 }
 
-func (r *recent) forget(before time.Duration) {
+// since lists frames to an agent from a time on.
+func (r recent) since(agent int32, from time.Duration) []sighting {
+	list := r[agent]
 	n := 0
-	for n < len(r.list) && r.list[n].at < before {
+	for n < len(list) && list[n].at < from {
 		n++
 	}
-	r.list = r.list[n:]
+	return list[n:]
 }
-
-// agentsIn lists the agents of a map in order, so that every run of a seed adds up in one.
-func (w *watcher) agentsIn(m map[int32]time.Duration) []int32 { return slices.Sorted(maps.Keys(m)) }
