@@ -12,7 +12,8 @@
 //
 //	attempt            hopeful for                    then
 //	pending            SubmitPatience, or untried     another sending agent, same address
-//	submitted          OutcomePatience                an address at another receiving agent
+//	submitted          OutcomePatience                an address at another receiving agent,
+//	                                                  if possible through another sending agent
 //	  its sender died  the same                       the same address, another sending agent
 //	closed             never                          the next address
 //	refused, declined  never                          the same address, another sending agent

@@ -259,21 +259,24 @@ func open(v View, to Address) bool {
 
 // sender draws a sending agent that is not trying this address, did not decline it, and
 // did not bring an outcome that opens to nothing: only a sending agent that lies, or an
-// address that is void, has that, and another agent tells which. With again, the outcome of another attempt there is overdue, which is a reason for a further one
-// only if the sending agent that has it is in trouble. A sending agent in trouble is
-// used for a message only if nothing is under way.
+// address that is void, has that, and another agent tells which. One that has an attempt
+// of this message whose outcome is overdue comes after the others: it may be the one that
+// forwards nothing. With again, the outcome of another attempt there is overdue, which is
+// a reason for a further one only if the sending agent that has it is in trouble. A
+// sending agent in trouble is used for a message only if nothing is under way.
 func sender(v View, to Address, again bool, rnd *rand.Rand) *Sender {
-	trying, lost := map[int64]bool{}, map[int64]bool{}
+	trying, doubtful := map[int64]bool{}, map[int64]bool{}
 	underway := false
 	for _, a := range v.Attempts {
 		if a.State == Over {
 			if a.To == to.Place {
 				trying[a.Sender] = trying[a.Sender] || a.Result == Declined || a.Result == Refused
-				lost[a.Sender] = lost[a.Sender] || a.Result == Lost
+				doubtful[a.Sender] = doubtful[a.Sender] || a.Result == Lost
 			}
 			continue
 		}
 		underway = true
+		doubtful[a.Sender] = doubtful[a.Sender] || a.State == Submitted
 		if a.To == to.Place {
 			trying[a.Sender] = true
 		}
@@ -281,14 +284,14 @@ func sender(v View, to Address, again bool, rnd *rand.Rand) *Sender {
 			return nil
 		}
 	}
-	var groups [3][]*Sender // good; sees both ends, or has lost one; in trouble
+	var groups [3][]*Sender // good; sees both ends, or has lost one or is late; in trouble
 	for i := range v.Senders {
 		s := &v.Senders[i]
 		switch {
 		case trying[s.ID], underway && s.Trouble:
 		case s.Trouble:
 			groups[2] = append(groups[2], s)
-		case s.Agent == to.Agent, lost[s.ID]:
+		case s.Agent == to.Agent, doubtful[s.ID]:
 			groups[1] = append(groups[1], s)
 		default:
 			groups[0] = append(groups[0], s)

@@ -63,3 +63,18 @@ func (p Policy) doubled(tries uint64, d time.Duration, rnd *rand.Rand) time.Dura
 	}
 	return d - time.Duration(rnd.Float64()*float64(d)/2)
 }
+
+// A connection that keeps failing is tried again after at most a thirtieth of the time that
+// it has failed for, but may always be after 20 s: after an outage of ten minutes what
+// waits is fetched within 20 s, after one of a day within 15 min.
+const (
+	shortOutage = 20 * time.Second
+	outageShare = 30
+)
+
+// Reconnect is the pause before a connection on which we only wait is opened again, after
+// a number of failures in a row, of which the first was that long ago.
+func (p Policy) Reconnect(tries uint64, failing time.Duration, rnd *rand.Rand) time.Duration {
+	p.RetryMax = min(p.RetryMax, max(shortOutage, failing/outageShare))
+	return p.Backoff(tries, rnd)
+}

@@ -64,6 +64,13 @@ func TestNext(t *testing.T) {
 			func(d Decision) bool {
 				return d.Fresh != nil && d.Fresh.Address == 1 && slices.Equal(d.Poll, []int64{1}) && len(d.Lagging) == 1
 			}},
+		{"and through the other sending agent, since the first may have dropped it",
+			func(v *View) { v.Attempts = []Attempt{tried(1, place(1, 1), Submitted, None, time.Hour, 3)} },
+			func(d Decision) bool { return d.Fresh != nil && d.Fresh.Sender == 2 }},
+		{"but through the same one rather than none", func(v *View) {
+			v.Senders = v.Senders[:1]
+			v.Attempts = []Attempt{tried(1, place(1, 1), Submitted, None, time.Hour, 3)}
+		}, func(d Decision) bool { return d.Fresh != nil && d.Fresh.Sender == 1 }},
 		{"closed: the next address",
 			func(v *View) { v.Attempts = []Attempt{tried(1, place(1, 1), Over, Closed, time.Second, 0)} },
 			func(d Decision) bool { return d.Fresh != nil && d.Fresh.Address == 1 }},
@@ -232,6 +239,24 @@ func TestBackoffDoublesWithinBounds(t *testing.T) {
 		if d > want || d < want/2 {
 			t.Errorf("%d tries: %v, want between %v and %v", tries, d, want/2, want)
 		}
+	}
+}
+
+// TestReconnectFollowsTheOutage: after a short one nobody waits for long, and a long one
+// is not asked about every few seconds.
+func TestReconnectFollowsTheOutage(t *testing.T) {
+	for _, c := range []struct{ failing, most time.Duration }{
+		{time.Second, 20 * time.Second}, {10 * time.Minute, 20 * time.Second},
+		{time.Hour, 2 * time.Minute}, {48 * time.Hour, 15 * time.Minute},
+	} {
+		for range 50 {
+			if d := policy.Reconnect(40, c.failing, rnd()); d > c.most || d < c.most/2 {
+				t.Errorf("after %v: a pause of %v, want %v to %v", c.failing, d, c.most/2, c.most)
+			}
+		}
+	}
+	if d := policy.Reconnect(0, 0, rnd()); d > time.Second {
+		t.Errorf("the first pause is %v", d)
 	}
 }
 
