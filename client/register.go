@@ -208,7 +208,7 @@ func nameState(ctx context.Context, p place, now time.Time) (proof.NameState, er
 			return state, err
 		}
 		for _, l := range history {
-			m, err := signedUnder(p.space.Chain, l.Statement)
+			m, err := l.Statement.SignedUnder(p.space.Chain)
 			if err != nil {
 				return state, err
 			}
@@ -221,20 +221,6 @@ func nameState(ctx context.Context, p place, now time.Time) (proof.NameState, er
 		}
 	}
 	return state, fmt.Errorf("%w: a history without an end", directory.ErrProtocol)
-}
-
-// signedUnder returns the newest manifest under which a statement verifies: attesting keys
-// change, and old statements stay.
-func signedUnder(chain proof.Chain, s proof.Statement) (m proof.Manifest, err error) {
-	for number := chain.Current().Number; number > 0; number-- {
-		if m, err = chain.Manifest(number); err != nil {
-			return m, err
-		}
-		if err = s.Verify(m); err == nil {
-			return m, nil
-		}
-	}
-	return m, err
 }
 
 // attestingKey picks the key that will attest: the one that is valid longest.

@@ -28,6 +28,13 @@ func (r *Resolver) compare(ctx context.Context, n Namespace, name proof.Name, re
 	if err != nil {
 		return err
 	}
+	seen, past, err := r.between(ctx, n, seen, res)
+	if err != nil {
+		return err
+	}
+	if past != nil {
+		return r.contradicted(ctx, n.ID, name, res, past)
+	}
 	if err := hold(seen, res, r.o.Now()); err != nil {
 		return err
 	}

@@ -46,7 +46,8 @@ func TestWhatIsSaidOfANewVersion(t *testing.T) {
 	club.rotate("alice", "phone 2", "phone 3")
 	club.rotate("alice", "phone 3", "phone 4")
 	res = w.look("alice@club")
-	if has(res.Checks, "builds on") || !has(res.Checks, "newer than version 2, seen on") || !has(res.Warnings, "the key is another one") {
+	if !has(res.Checks, "version 3 read, each signed and building on the one before: rotation") ||
+		!has(res.Checks, "newer than version 2, seen on") || !has(res.Warnings, "the key is another one") {
 		t.Errorf("after a gap: %q, %q", res.Checks, res.Warnings)
 	}
 	if res := w.look("alice@club"); len(res.Warnings) != 0 {

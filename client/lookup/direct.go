@@ -44,6 +44,23 @@ func (s streamed) Attestation(ctx context.Context, ns proof.NSID, name proof.Nam
 	return staple, notFound(err)
 }
 
+func (s streamed) Statements(ctx context.Context, ns proof.NSID, name proof.Name, after uint32, most int) ([]proof.Statement, error) {
+	var all []proof.Statement
+	for len(all) < most {
+		page, more, err := s.c.Statements(ctx, ns, name, after+uint32(len(all)))
+		if err != nil {
+			return nil, notFound(err)
+		}
+		for _, l := range page[:min(len(page), most-len(all))] {
+			all = append(all, l.Statement)
+		}
+		if !more || len(page) == 0 {
+			break
+		}
+	}
+	return all, nil
+}
+
 func (s streamed) Checkpoint(ctx context.Context, ns proof.NSID) ([]byte, error) {
 	note, err := s.c.Note(ctx, ns)
 	return note, notFound(err)

@@ -25,8 +25,11 @@
 //
 // A change that takes a name from whom it was seen with is in force a hold after this
 // person first saw it, whatever times it claims, and the directories are asked whether
-// the key that it replaces objects ([ErrVetoed]). A name that is seen for the first
-// time, and versions between two looks, have only their own times.
+// the key that it replaces objects ([ErrVetoed]). Versions between two looks are read from
+// a directory and judged as if each of them had been seen now: the newest statement
+// proves them, since each names the one before it by its hash. Where no directory gives
+// them the newest is shown and not remembered. A name that is seen for the first time has
+// only its own times.
 //
 // # What is remembered, and where
 //
@@ -38,7 +41,7 @@
 // # Who learns what
 //
 // Peers of the overlay see a blinded key and who asked for it. A directory of the
-// namespace, which is asked where the overlay has no answer or a doubtful one, sees the
-// name. Of a name whose key was replaced all of them are asked for vetoes, until the
+// namespace, which is asked where the overlay has no answer or a doubtful one, or where
+// versions were missed, sees the name. Of a name whose key was replaced all of them are asked for vetoes, until the
 // change has settled, and see a hash of the key. Once a day one is asked for manifests.
 package lookup

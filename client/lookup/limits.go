@@ -11,6 +11,8 @@ const (
 	refreshEvery, refreshTimeout = 24 * time.Hour, 15 * time.Second
 	// maxEntries is through how many nodes the overlay is entered at most.
 	maxEntries = 32
+	// maxBetween is how many versions of a name between two looks are read.
+	maxBetween = 64
 	// maxSources is how many directories of a namespace are asked at most.
 	maxSources = 8
 	// maxProofFile bounds a file with a proof: manifests, names and a staple.

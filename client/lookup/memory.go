@@ -43,7 +43,7 @@ type spaceRow struct {
 	Peers      []string  `json:"peers,omitempty"` // directories that the person named
 	Checkpoint []byte    `json:"checkpoint,omitempty"`
 	Fork       []byte    `json:"fork,omitempty"`     // why it is frozen: a proof that anyone can verify
-	Conflict   [][]byte  `json:"conflict,omitempty"` // or two staples of one version of a name
+	Conflict   [][]byte  `json:"conflict,omitempty"` // or two staples of a name, and the statements between that tie them
 	Seen       time.Time `json:"seen"`
 	// ManifestsAt is when newer manifests were last asked for.
 	ManifestsAt time.Time `json:"manifests_at,omitzero"`
@@ -59,6 +59,8 @@ type nameRow struct {
 	Settles time.Time `json:"settles,omitzero"`  // until then it is attested and not in force
 	Settled bool      `json:"settled,omitempty"` // vetoes were asked for after it had settled
 	Vetoed  bool      `json:"vetoed,omitempty"`
+
+	said *proof.Statement // of a version that was read in the name's history, and has no staple
 }
 
 // on is the day on which the row was seen.
@@ -66,8 +68,11 @@ func (row nameRow) on() string { return row.Seen.UTC().Format(time.DateOnly) }
 
 // statement reads the row's statement; an empty row has an empty one.
 func (row nameRow) statement() (st proof.Staple, s proof.Statement, err error) {
-	if row.Version == 0 {
+	switch {
+	case row.Version == 0:
 		return st, s, nil
+	case row.said != nil:
+		return st, *row.said, nil
 	}
 	if st, err = proof.ParseStaple(row.Staple); err == nil {
 		s, err = proof.ParseStatement(st.Statement)

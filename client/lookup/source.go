@@ -22,6 +22,8 @@ type Directory interface {
 	Manifests(ctx context.Context, ns proof.NSID, from uint32) ([][]byte, error)
 	// Attestation returns the newest staple of a name.
 	Attestation(ctx context.Context, ns proof.NSID, name proof.Name) ([]byte, error)
+	// Statements returns a name's history after a version, oldest first, so many at most.
+	Statements(ctx context.Context, ns proof.NSID, name proof.Name, after uint32, most int) ([]proof.Statement, error)
 	// Checkpoint returns the log's newest one.
 	Checkpoint(ctx context.Context, ns proof.NSID) ([]byte, error)
 	// Consistency proves that the log of one size begins with that of another; root is

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -243,7 +244,10 @@ func (a *authority) record(name proof.Name, refresh uint32) []byte {
 }
 
 // node serves authorities as a directory would.
-type node struct{ spaces map[proof.NSID]*authority }
+type node struct {
+	spaces map[proof.NSID]*authority
+	silent bool // about names' histories
+}
 
 func (n node) of(id proof.NSID) (*authority, error) {
 	if a := n.spaces[id]; a != nil {
@@ -269,6 +273,23 @@ func (n node) Attestation(_ context.Context, id proof.NSID, name proof.Name) ([]
 		return b, nil
 	}
 	return nil, ErrNotFound
+}
+
+func (n node) Statements(_ context.Context, id proof.NSID, name proof.Name, after uint32, most int) (list []proof.Statement, _ error) {
+	a, err := n.of(id)
+	if err != nil || n.silent {
+		return nil, errors.Join(err, ErrNotFound)
+	}
+	for _, e := range a.entries {
+		s, err := proof.ParseStatement(e.statement)
+		if err != nil {
+			return nil, err
+		}
+		if e.name == name && s.Version > after && len(list) < most {
+			list = append(list, s)
+		}
+	}
+	return list, nil
 }
 
 func (n node) Checkpoint(_ context.Context, id proof.NSID) ([]byte, error) {
@@ -364,7 +385,7 @@ type world struct {
 const peerURI = "/ip4/192.0.2.1/tcp/4001/p2p/the-directory"
 
 func newWorld(t *testing.T, spaces ...*authority) *world {
-	w := &world{t: t, now: spaces[0].now, dir: t.TempDir(), overlay: overlay{}, node: node{map[proof.NSID]*authority{}}}
+	w := &world{t: t, now: spaces[0].now, dir: t.TempDir(), overlay: overlay{}, node: node{spaces: map[proof.NSID]*authority{}}}
 	for _, a := range spaces {
 		w.node.spaces[a.id] = a
 	}

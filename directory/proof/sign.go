@@ -101,6 +101,21 @@ func (s Statement) Verify(m Manifest) error {
 	return nil
 }
 
+// SignedUnder returns the newest manifest of a chain under which the statement verifies:
+// attesting keys change, and old statements stay. Errors: those of [Statement.Verify],
+// under the genesis manifest.
+func (s Statement) SignedUnder(c Chain) (m Manifest, err error) {
+	for number := c.Current().Number; number > 0; number-- {
+		if m, err = c.Manifest(number); err != nil {
+			return m, err
+		}
+		if err = s.Verify(m); err == nil {
+			return m, nil
+		}
+	}
+	return m, err
+}
+
 // VerifyStatements verifies many statements at once, with so many goroutines (0: one
 // for each processor), and returns an error or nil for each. It returns when all are
 // done.

@@ -110,15 +110,23 @@ func (v *Verified) times(m Manifest, now time.Time) error {
 		}
 	}
 	v.LoggedAt = v.Checkpoint.Witnessed(m)
-	switch v.Change {
+	v.Settles = v.Statement.Settles(m.Hold)
+	return nil
+}
+
+// Settles is until when the change can be undone or vetoed, going by the statement's own
+// times and a manifest's hold; zero for a first bind and for the roots' word.
+func (s Statement) Settles(hold time.Duration) time.Time {
+	change, _ := s.Change() // of an unknown one nothing is known
+	switch change {
 	case Rotation, Release:
-		v.Settles = v.Statement.Issued.Add(m.Hold)
+		return s.Issued.Add(hold)
 	case HeldReset, HeldRelease, Delegating:
-		if v.Statement.held() {
-			v.Settles = later(v.Statement.NotBefore, v.Statement.Issued.Add(m.Hold))
+		if s.held() {
+			return later(s.NotBefore, s.Issued.Add(hold))
 		}
 	}
-	return nil
+	return time.Time{}
 }
 
 // held is whether the statement waits before it is in force.
