@@ -52,11 +52,11 @@ func (s *step) look(in Ask) (a asked, err error) {
 	if a.member, err = validToken(s.rows, Member, SpaceScope(in.Space), member, s.hour); err != nil {
 		return a, err
 	}
-	generation := uint32(0)
+	var name Name
 	if a.name != nil {
-		generation = a.name.Generation
+		name = *a.name
 	}
-	a.first, err = firstStocked(s.rows, in.Name, generation, s.hour)
+	a.first, err = firstStocked(s.rows, in.Name, name, s.hour)
 	return a, err
 }
 

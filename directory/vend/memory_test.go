@@ -142,6 +142,13 @@ func (d *desk) check(names ...NameID) {
 		if got := d.rows.count(stockPrefix(id, n.Generation)); got != int(n.Stock) {
 			d.t.Fatalf("%d packages are counted, %d stored", n.Stock, got)
 		}
+		free, err := someStocked(d.rows, id, *n, HourAt(d.now), int(n.Stock))
+		all := *n
+		all.from = stocked{}
+		every, err2 := someStocked(d.rows, id, all, HourAt(d.now), int(n.Stock))
+		if err != nil || err2 != nil || !slices.Equal(free, every) {
+			d.t.Fatalf("%v are found, and %v are there", free, every)
+		}
 		if got := d.rows.count(key(rowWaiting, id[:])); got != int(n.Waiting) {
 			d.t.Fatalf("%d requests are counted, %d wait", n.Waiting, got)
 		}

@@ -205,6 +205,7 @@ func FuzzParseFact(f *testing.F) {
 func FuzzRows(f *testing.F) {
 	f.Add(Space{Policy{Open, 3}, 7}.Marshal())
 	f.Add(Name{Identity: holder, Policy: Policy{Invited, 3}}.Marshal())
+	f.Add(Name{Identity: holder, from: stocked{4, 5}}.Marshal())
 	f.Add(requestRow{stateVended, 1, 2, 3}.marshal())
 	f.Add(packageRow{OneTime, 1, alice, Digest{3}}.marshal())
 	f.Fuzz(func(t *testing.T, row []byte) {

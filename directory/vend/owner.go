@@ -160,7 +160,7 @@ func (in Decide) step(s *step) error {
 	}
 	var free []stocked
 	if in.Approve {
-		if free, err = someStocked(s.rows, in.Name, n.Generation, s.hour, len(in.Requests)); err != nil {
+		if free, err = someStocked(s.rows, in.Name, n, s.hour, len(in.Requests)); err != nil {
 			return err
 		}
 	}
@@ -207,7 +207,7 @@ func Look(now time.Time, rows Reader, id NameID, holder Identity, l Limits) (Sto
 	if err != nil || !n.heldBy(holder, era) {
 		return Stock{}, err
 	}
-	live, err := someStocked(rows, id, n.Generation, HourAt(now), int(l.Stock))
+	live, err := someStocked(rows, id, *n, HourAt(now), int(l.Stock))
 	return Stock{Name: *n, Live: uint32(len(live))}, err
 }
 

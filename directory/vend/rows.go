@@ -193,16 +193,27 @@ type stocked struct {
 	position uint64
 }
 
-// firstStocked finds the one-time package that expires first and is good long enough.
-func firstStocked(r Reader, n NameID, generation uint32, now Hour) (found *stocked, err error) {
-	prefix := stockPrefix(n, generation)
-	start := append(prefix[:len(prefix):len(prefix)], be32(uint32(now+minLeft))...)
-	err = r.Scan(prefix, start, func(key, _ []byte) bool {
+// before is the order in which packages are vended.
+func (s stocked) before(o stocked) bool {
+	return s.expires < o.expires || s.expires == o.expires && s.position < o.position
+}
+
+// scanStocked visits the one-time packages of a name that are good long enough, those
+// that expire first before others.
+func scanStocked(r Reader, id NameID, n Name, now Hour, fn func(stocked) bool) error {
+	from := stocked{expires: now + minLeft}
+	if from.before(n.from) {
+		from = n.from
+	}
+	prefix := stockPrefix(id, n.Generation)
+	return r.Scan(prefix, stockKey(id, n.Generation, from.expires, from.position), func(key, _ []byte) bool {
 		at := key[len(prefix):]
-		if len(at) == 12 {
-			found = &stocked{Hour(binary.BigEndian.Uint32(at)), binary.BigEndian.Uint64(at[4:])}
-		}
-		return false
+		return len(at) == 12 && fn(stocked{Hour(binary.BigEndian.Uint32(at)), binary.BigEndian.Uint64(at[4:])})
 	})
+}
+
+// firstStocked finds the one-time package that expires first and is good long enough.
+func firstStocked(r Reader, id NameID, n Name, now Hour) (found *stocked, err error) {
+	err = scanStocked(r, id, n, now, func(s stocked) bool { found = &s; return false })
 	return found, err
 }

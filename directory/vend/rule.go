@@ -77,7 +77,8 @@ func ParseSpace(row []byte) (Space, error) {
 // Name is what a directory keeps of a name besides its packages and requests. Its row:
 //
 //	identity 32 ‖ u32 era ‖ u8 rule ‖ u32 per hour ‖ u32 generation ‖ u32 stock ‖ u32 waiting ‖ u64 last resort ‖
-//	u32 last resort expires (hour) ‖ u32 window (hour) ‖ u32 used ‖ u32 drained (hour) ‖ u32 shared
+//	u32 last resort expires (hour) ‖ u32 window (hour) ‖ u32 used ‖ u32 drained (hour) ‖ u32 shared ‖
+//	the package vended last, if any was: u32 expires (hour) ‖ u64 position
 type Name struct {
 	// Identity is the hash of the identity document whose holder said all of this. While
 	// the name is somebody else's, nothing of it holds.
@@ -100,11 +101,16 @@ type Name struct {
 
 	Drained Hour   // when the stock was first found empty since the last upload; 0 never
 	Shared  uint32 // how often the last-resort package was vended since then
+
+	// from is where the one-time packages begin that may still be vended: at the one that
+	// was vended last, or before it if one was added there. Scanning from the beginning
+	// would walk over what the table keeps of all that were vended. Zero for the beginning.
+	from stocked
 }
 
 // Marshal encodes the row.
 func (n Name) Marshal() []byte {
-	b := binary.BigEndian.AppendUint32(append(make([]byte, 0, 85), n.Identity[:]...), n.Era)
+	b := binary.BigEndian.AppendUint32(append(make([]byte, 0, 97), n.Identity[:]...), n.Era)
 	b = append(b, byte(n.Rule))
 	for _, v := range []uint32{n.PerHour, n.Generation, n.Stock, n.Waiting} {
 		b = binary.BigEndian.AppendUint32(b, v)
@@ -112,6 +118,9 @@ func (n Name) Marshal() []byte {
 	b = binary.BigEndian.AppendUint64(b, n.LastResort)
 	for _, v := range []uint32{uint32(n.LastResortExpires), uint32(n.Window), n.Used, uint32(n.Drained), n.Shared} {
 		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	if n.from != (stocked{}) {
+		b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(b, uint32(n.from.expires)), n.from.position)
 	}
 	return b
 }
@@ -124,8 +133,13 @@ func ParseName(row []byte) (Name, error) {
 		!c.ReadUint32(&n.Generation) ||
 		!c.ReadUint32(&n.Stock) || !c.ReadUint32(&n.Waiting) || !c.ReadUint64(&n.LastResort) ||
 		!c.ReadUint32((*uint32)(&n.LastResortExpires)) || !c.ReadUint32((*uint32)(&n.Window)) ||
-		!c.ReadUint32(&n.Used) || !c.ReadUint32((*uint32)(&n.Drained)) || !c.ReadUint32(&n.Shared) || !c.Empty() ||
-		n.Rule > Open {
+		!c.ReadUint32(&n.Used) || !c.ReadUint32((*uint32)(&n.Drained)) || !c.ReadUint32(&n.Shared) || n.Rule > Open {
+		return Name{}, wire.ErrMalformed
+	}
+	if c.Empty() {
+		return n, nil
+	}
+	if !c.ReadUint32((*uint32)(&n.from.expires)) || !c.ReadUint64(&n.from.position) || !c.Empty() || n.from == (stocked{}) {
 		return Name{}, wire.ErrMalformed
 	}
 	return n, nil

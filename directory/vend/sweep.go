@@ -33,15 +33,13 @@ func positionOf(k []byte) uint64 { return binary.BigEndian.Uint64(k[len(k)-8:]) 
 
 // someStocked lists up to max one-time packages that may be vended, those that expire
 // first in front.
-func someStocked(r Reader, n NameID, generation uint32, now Hour, max int) (found []stocked, err error) {
-	prefix := stockPrefix(n, generation)
-	start := append(prefix[:len(prefix):len(prefix)], be32(uint32(now+minLeft))...)
-	err = r.Scan(prefix, start, func(k, _ []byte) bool {
-		if len(found) == max || len(k) != len(prefix)+12 {
-			return false
-		}
-		found = append(found, stocked{Hour(binary.BigEndian.Uint32(k[len(prefix):])), positionOf(k)})
-		return true
+func someStocked(r Reader, id NameID, n Name, now Hour, max int) (found []stocked, err error) {
+	if max <= 0 {
+		return nil, nil
+	}
+	err = scanStocked(r, id, n, now, func(s stocked) bool {
+		found = append(found, s)
+		return len(found) < max
 	})
 	return found, err
 }

@@ -102,6 +102,9 @@ func added(w Writer, position uint64, f PackageAdded) error {
 			return set(w, key(rowKnown, f.Name[:], f.Digest[:]))
 		}
 		n.Stock++
+		if at := (stocked{f.Expires, position}); at.before(n.from) {
+			n.from = at
+		}
 		return set(w, key(rowKnown, f.Name[:], f.Digest[:]), stockKey(f.Name, n.Generation, f.Expires, position))
 	})
 }
@@ -157,6 +160,7 @@ func take(w Writer, now Hour, n *Name, f PackageVended) error {
 		return broken("a package vended twice")
 	}
 	n.Stock--
+	n.from = stocked{f.Expires, f.Position}
 	return w.Delete(k)
 }
 
