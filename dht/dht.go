@@ -152,18 +152,22 @@ func (d *DHT) reach(ctx context.Context, p peer.AddrInfo) bool {
 }
 
 // Warm puts servers of the overlay into the routing table without asking them, for
-// simulations that start with a network that has long been running.
+// simulations that start with a network that has long been running. Those that the table
+// has no room for are not remembered.
 func (d *DHT) Warm(peers []peer.AddrInfo) error {
 	for _, p := range peers {
 		if p.ID == d.host.ID() {
+			continue
+		}
+		// A full bucket, or a group with enough peers, is no failure.
+		_, _ = d.kad.RoutingTable().TryAddPeer(p.ID, true, false)
+		if d.kad.RoutingTable().Find(p.ID) == "" {
 			continue
 		}
 		d.host.Peerstore().AddAddrs(p.ID, p.Addrs, peerstore.PermanentAddrTTL)
 		if err := d.host.Peerstore().AddProtocols(p.ID, d.cfg.protocol()); err != nil {
 			return err
 		}
-		// A full bucket, or a group with enough peers, is no failure.
-		_, _ = d.kad.RoutingTable().TryAddPeer(p.ID, true, false)
 	}
 	return nil
 }

@@ -22,10 +22,11 @@ type conn struct {
 	local, remote     ma.Multiaddr
 	scope             network.ConnManagementScope
 
-	accept chan *stream
-	done   chan struct{} // closed with the connection
+	offered chan struct{} // holds a token when streams wait to be accepted
+	done    chan struct{} // closed with the connection
 
 	mu      sync.Mutex // guards what follows
+	waiting []*stream  // to be accepted
 	streams map[uint64]*stream
 	nextID  uint64 // odd for the end that dialled, even for the other
 	closed  bool
@@ -38,7 +39,7 @@ func newConn(l *link, side int, here, there *Transport, local, remote ma.Multiad
 	return &conn{
 		link: l, side: side, t: here, localID: here.id, remoteID: there.id, remoteKey: there.key,
 		local: local, remote: remote, scope: scope,
-		accept: make(chan *stream, acceptBacklog), done: make(chan struct{}),
+		offered: make(chan struct{}, 1), done: make(chan struct{}),
 		streams: make(map[uint64]*stream), nextID: uint64(side) + 1,
 	}
 }
@@ -76,21 +77,54 @@ func (c *conn) opened(id uint64) {
 		return
 	}
 	c.streams[id] = s
-	c.mu.Unlock()
-	select {
-	case c.accept <- s:
-	default:
-		_ = s.ResetWithError(network.StreamResourceLimitExceeded)
+	room := len(c.waiting) < acceptBacklog
+	if room {
+		c.waiting = append(c.waiting, s)
 	}
+	c.mu.Unlock()
+	if !room {
+		_ = s.ResetWithError(network.StreamResourceLimitExceeded)
+		return
+	}
+	c.offer()
+}
+
+func (c *conn) offer() {
+	select {
+	case c.offered <- struct{}{}:
+	default:
+	}
+}
+
+// next takes the stream that has waited longest, if there is one.
+func (c *conn) next() (s *stream, more bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) == 0 || c.closed {
+		return nil, false
+	}
+	s, c.waiting[0] = c.waiting[0], nil
+	if c.waiting = c.waiting[1:]; len(c.waiting) == 0 {
+		c.waiting = nil
+	}
+	return s, len(c.waiting) > 0
 }
 
 // AcceptStream waits for the other end to begin a stream.
 func (c *conn) AcceptStream() (network.MuxedStream, error) {
-	select {
-	case s := <-c.accept:
-		return s, nil
-	case <-c.done:
-		return nil, c.closeCause()
+	for {
+		select {
+		case <-c.offered:
+			s, more := c.next()
+			if more {
+				c.offer()
+			}
+			if s != nil {
+				return s, nil
+			}
+		case <-c.done:
+			return nil, c.closeCause()
+		}
 	}
 }
 

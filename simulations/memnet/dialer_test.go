@@ -16,13 +16,18 @@ import (
 	"github.com/libp2p/go-libp2p/core/peerstore"
 )
 
-func newDialer(t *testing.T, n *Network, i int) host.Host {
+func dialerKey(t *testing.T, i int) crypto.PrivKey {
 	t.Helper()
 	key, _, err := crypto.GenerateEd25519Key(bytes.NewReader(bytes.Repeat([]byte{byte(i)}, 64)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := n.Dialer(key, netip.MustParseAddr("198.51.100.1"))
+	return key
+}
+
+func newDialer(t *testing.T, n *Network, i int) host.Host {
+	t.Helper()
+	h, err := n.Dialer(dialerKey(t, i), netip.MustParseAddr("198.51.100.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,8 +49,15 @@ func TestDialer(t *testing.T) {
 			t.Errorf("protocol %q", s.Protocol())
 		}
 		conns := b.Network().ConnsToPeer(d.ID())
-		if len(conns) != 1 || !conns[0].RemotePublicKey().Equals(d.Peerstore().PubKey(d.ID())) {
+		if len(conns) != 1 || !conns[0].RemotePublicKey().Equals(dialerKey(t, 9).GetPublic()) {
 			t.Errorf("the host sees %d connections", len(conns))
+		}
+		if d.Peerstore().PeerInfo(b.ID()).Addrs[0].String() != b.Addrs()[0].String() || len(d.Peerstore().Peers()) != 1 {
+			t.Errorf("knows %v", d.Peerstore().Peers())
+		}
+		other := newDialer(t, n, 10)
+		if err := other.Connect(t.Context(), peer.AddrInfo{ID: b.ID()}); err == nil {
+			t.Error("a dialer knows an address that another one was told")
 		}
 		if _, err := d.NewStream(t.Context(), b.ID(), "/test/none/1"); err == nil {
 			t.Error("a stream for a protocol that nobody serves")

@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -71,6 +72,7 @@ type Network struct {
 	group     map[peer.ID]int    // of the partition in force; nil when there is none
 	changed   chan struct{}      // closed and replaced when the partition changes
 	hosts     []host.Host
+	keys      peerstore.Peerstore // of peers, for dialers; nil before the first
 	nextConn  uint64
 	nextPort  uint16
 	closed    bool
@@ -215,8 +217,8 @@ func (n *Network) Conns() int {
 func (n *Network) Close() error {
 	n.mu.Lock()
 	n.closed = true
-	hosts := n.hosts
-	n.hosts = nil
+	hosts, keys := n.hosts, n.keys
+	n.hosts, n.keys = nil, nil
 	n.mu.Unlock()
 	var errs []error
 	for _, h := range hosts {
@@ -230,6 +232,9 @@ func (n *Network) Close() error {
 	n.mu.Unlock()
 	for _, l := range links {
 		l.abort()
+	}
+	if keys != nil {
+		errs = append(errs, keys.Close())
 	}
 	return errors.Join(errs...)
 }
