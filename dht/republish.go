@@ -43,6 +43,8 @@ type RepublishConfig struct {
 	Every time.Duration                           // 0: RepublishEvery; less than RecordAge
 	Now   func() time.Time                        // nil: time.Now
 	Rand  func(below time.Duration) time.Duration // nil: uniformly random
+	// Settled says that what is set first has been published before, some time ago.
+	Settled bool
 }
 
 // Republisher keeps a subject's records in the overlay, whose peers forget what nobody
@@ -54,6 +56,7 @@ type Republisher struct {
 
 	mu    sync.Mutex // guards what follows; not held while publishing
 	items []*item
+	set   bool          // has been called
 	woken chan struct{} // holds one token when Set was called
 }
 
@@ -97,22 +100,34 @@ func (r *Republisher) Set(publications ...Publication) error {
 		return ErrTooMany
 	}
 	r.mu.Lock()
+	settled := r.cfg.Settled && !r.set
 	var items []*item
 	for _, p := range publications {
 		if i := slices.IndexFunc(r.items, func(old *item) bool { return old.same(p) }); i >= 0 {
 			items = append(items, r.items[i])
 			continue
 		}
-		items = append(items, &item{Publication: p, due: p.NotBefore,
-			status: PublicationStatus{NotAfter: p.NotAfter, Next: p.NotBefore}})
+		due := p.NotBefore
+		if settled {
+			due = later(due, r.cfg.Now().Add(r.cfg.Rand(r.cfg.Every)))
+		}
+		items = append(items, &item{Publication: p, due: due,
+			status: PublicationStatus{NotAfter: p.NotAfter, Next: due}})
 	}
-	r.items = items
+	r.items, r.set = items, true
 	r.mu.Unlock()
 	select {
 	case r.woken <- struct{}{}:
 	default:
 	}
 	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 func (i *item) same(p Publication) bool {

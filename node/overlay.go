@@ -59,7 +59,11 @@ func (n *Node) openOverlay() error {
 	if err != nil {
 		return err
 	}
-	own, err := dht.NewRepublisher(d, dht.RepublishConfig{Now: n.Now})
+	warm := len(n.config.Warm) > 0
+	own, err := dht.NewRepublisher(d, dht.RepublishConfig{Now: n.Now, Settled: warm})
+	if err == nil && warm {
+		err = d.Warm(n.config.Warm)
+	}
 	if err != nil {
 		return errors.Join(err, d.Close())
 	}
