@@ -363,12 +363,11 @@ func (c *Client) forgetAgent(ctx context.Context, id store.AgentID) (gone bool, 
 	return gone, err
 }
 
-// again is the pause after a number of tries at one of our own agents, of which the last
-// ended with cause: short where the agent cannot be reached, since it is perhaps this
-// device that has no network.
-func (c *Client) again(tries uint64, cause error) time.Duration {
+// again is the pause after a number of tries at one of our own agents since a time, of
+// which the last ended with cause: short where the agent cannot be reached.
+func (c *Client) again(tries uint64, since time.Time, cause error) time.Duration {
 	if gone := (*transport.UnreachableError)(nil); errors.As(cause, &gone) {
-		return c.opts.Route.Reach(tries, c.rnd)
+		return c.opts.Route.Reconnect(tries, c.now().Sub(since), c.rnd)
 	}
 	return c.opts.Route.Backoff(tries, c.rnd)
 }

@@ -174,7 +174,7 @@ func (c *Client) submitFailed(ctx context.Context, j job, cause error) error {
 			}
 			return tx.FinishAttempt(j.attempt.ID, result{code: route.Declined, mailbox: e.mailbox}.marshal())
 		}
-		pause := c.again(j.attempt.Tries, cause)
+		pause := c.again(j.attempt.Tries, j.attempt.Created, cause)
 		var refused *wire.StatusError
 		if errors.As(cause, &refused) {
 			pause = max(pause, min(refused.RetryAfter, c.opts.Route.RetryMax))
@@ -266,7 +266,7 @@ func (c *Client) askAgain(ctx context.Context, pending map[wire.Handle]job, caus
 	}
 	return c.st.Update(ctx, func(tx *store.Tx) error {
 		for _, j := range pending {
-			next := c.now().Add(c.again(j.attempt.Tries, cause))
+			next := c.now().Add(c.again(j.attempt.Tries, j.attempt.Created, cause))
 			err := tx.RetryAttempt(j.attempt.ID, next)
 			if err != nil && !errors.Is(err, store.ErrTransition) && !errors.Is(err, store.ErrNotFound) {
 				return err

@@ -194,6 +194,7 @@ func (g group) fingerprint() string {
 
 // watch watches one group until ctx, its own, ends; whole is Follow's.
 func (c *Client) watch(ctx, whole context.Context, g group) error {
+	var since time.Time // of the first failure in a row
 	for failures := uint64(0); ctx.Err() == nil; {
 		err := c.watchTurn(ctx, g)
 		if whole.Err() != nil {
@@ -210,7 +211,10 @@ func (c *Client) watch(ctx, whole context.Context, g group) error {
 			continue
 		}
 		c.opts.Logger.Debug("watch ended", "err", err)
-		timer := time.NewTimer(c.again(failures, err))
+		if failures == 0 {
+			since = c.now()
+		}
+		timer := time.NewTimer(c.again(failures, since, err))
 		failures++
 		select {
 		case <-timer.C:

@@ -16,10 +16,6 @@ type Policy struct {
 	// RetryMin and RetryMax bound the pauses between submissions of the same bytes,
 	// and between questions for an outcome; each doubles the last. (1 s, 15 min)
 	RetryMin, RetryMax time.Duration
-	// ReachMax bounds the pauses between tries to reach one of our own agents that does
-	// not answer at all: they are few, and a device that was without a network is to hear
-	// from them soon after. (45 s)
-	ReachMax time.Duration
 	// TroubleFor is how long an agent that failed is tried after the others. (15 min)
 	TroubleFor time.Duration
 	// MaxAttempts bounds the attempts of one message. (16)
@@ -37,7 +33,6 @@ func (p Policy) WithDefaults() Policy {
 	def(&p.OutcomePatience, time.Minute)
 	def(&p.RetryMin, time.Second)
 	def(&p.RetryMax, 15*time.Minute)
-	def(&p.ReachMax, 45*time.Second)
 	def(&p.TroubleFor, 15*time.Minute)
 	if p.MaxAttempts <= 0 {
 		p.MaxAttempts = 16
@@ -48,32 +43,24 @@ func (p Policy) WithDefaults() Policy {
 // Backoff is the pause after a number of tries without an answer: doubling from
 // RetryMin to RetryMax, of which a random half is taken off at most.
 func (p Policy) Backoff(tries uint64, rnd *rand.Rand) time.Duration {
-	return p.doubled(tries, p.RetryMax, rnd)
-}
-
-// Reach is the pause after a number of tries to reach an agent of our own that does not
-// answer: as Backoff, and at most ReachMax.
-func (p Policy) Reach(tries uint64, rnd *rand.Rand) time.Duration {
-	return p.doubled(tries, min(p.ReachMax, p.RetryMax), rnd)
-}
-
-func (p Policy) doubled(tries uint64, d time.Duration, rnd *rand.Rand) time.Duration {
-	if tries < 32 && p.RetryMin<<tries < d {
+	d := p.RetryMax
+	if tries < 32 && p.RetryMin<<tries < p.RetryMax {
 		d = p.RetryMin << tries
 	}
 	return d - time.Duration(rnd.Float64()*float64(d)/2)
 }
 
-// A connection that keeps failing is tried again after at most a thirtieth of the time that
-// it has failed for, but may always be after 20 s: after an outage of ten minutes what
-// waits is fetched within 20 s, after one of a day within 15 min.
+// An agent of our own that cannot be reached is tried again after at most a thirtieth of the time that
+// it has failed for, or 20 s if that is more: after an outage of ten minutes what waits is
+// sent and fetched within 20 s, after one of a day within 15 min.
 const (
 	shortOutage = 20 * time.Second
 	outageShare = 30
 )
 
-// Reconnect is the pause before a connection on which we only wait is opened again, after
-// a number of failures in a row, of which the first was that long ago.
+// Reconnect is the pause before an agent of our own that cannot be reached is tried again,
+// after a number of failures in a row, of which the first was that long ago. It is perhaps
+// this device that has no network.
 func (p Policy) Reconnect(tries uint64, failing time.Duration, rnd *rand.Rand) time.Duration {
 	p.RetryMax = min(p.RetryMax, max(shortOutage, failing/outageShare))
 	return p.Backoff(tries, rnd)

@@ -214,20 +214,6 @@ func TestNextDeliversWhateverFails(t *testing.T) {
 	})
 }
 
-func TestOwnAgentsAreTriedSoonAgain(t *testing.T) {
-	policy, r := Policy{}.WithDefaults(), rand.New(rand.NewPCG(1, 2))
-	for tries := range uint64(100) {
-		d := policy.Reach(tries, r)
-		if full := min(time.Second<<min(tries, 20), 45*time.Second); d > full || d < full/2 {
-			t.Errorf("after %d tries: %v, of %v", tries, d, full)
-		}
-	}
-	policy.RetryMax = 10 * time.Second
-	if d := policy.Reach(50, r); d > policy.RetryMax {
-		t.Errorf("%v is over the policy's %v", d, policy.RetryMax)
-	}
-}
-
 func TestBackoffDoublesWithinBounds(t *testing.T) {
 	r := rnd()
 	for tries := uint64(0); tries < 100; tries++ {
