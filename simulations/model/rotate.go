@@ -9,15 +9,6 @@ import (
 	"communicator/wire"
 )
 
-// pause is route.Policy's Backoff with a share given from outside.
-func pause(tries uint64, share float64) int64 {
-	d := policy.RetryMax
-	if tries < 32 && policy.RetryMin<<tries < policy.RetryMax {
-		d = policy.RetryMin << tries
-	}
-	return int64(d - time.Duration(share*float64(d)/2))
-}
-
 // meet gives a side its first addresses, which both have known for a while: a run begins
 // in the middle of a relationship.
 func (w *world) meet(si uint32) {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -84,14 +85,11 @@ func (w *world) rejoins(user, agent int32) int64 {
 	if to == 0 {
 		return 0
 	}
-	x := uint64(user)<<32 ^ uint64(agent) ^ mix(uint64(from))
-	for tries := uint64(0); ; tries++ {
-		if from >= to {
-			return from
-		}
-		x = mix(x)
-		from += pause(tries, float64(x>>11)/(1<<53))
+	t, own := from, rand.New(rand.NewPCG(mix(uint64(from)), uint64(user)<<32|uint64(uint32(agent))))
+	for tries := uint64(0); t < to; tries++ {
+		t += int64(policy.Reconnect(tries, time.Duration(t-from), own))
 	}
+	return t
 }
 
 // outage is the last time that an agent could not be reached from a user, once it is over.
