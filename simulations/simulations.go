@@ -48,7 +48,7 @@ func Run(ctx context.Context, sc *scenario.Scenario, o Options) (*report.Run, er
 		return nil, err
 	}
 	out := &report.Run{Name: sc.Name, About: sc.About, Scenario: string(text), Command: o.Command,
-		Version: o.Version, Tier: sc.Runs(), Seed: sc.Seed}
+		Version: o.Version, Tier: sc.Runs(), Seed: sc.Seed, Names: leakage.Names}
 	measures, leaks := measure.New(s), leakage.New(s)
 	play := model.Run
 	began := wall.Now()

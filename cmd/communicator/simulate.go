@@ -24,7 +24,7 @@ func simulateCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "simulate", GroupID: "check", Args: usageArgs(cobra.NoArgs),
 		Short: "Networks of agents in virtual time: churn, partitions, hostile agents, observers",
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(simulateListCommand(), simulateRunCommand(),
+	cmd.AddCommand(simulateListCommand(), simulateRunCommand(), simulateCompareCommand(), simulateCompareCommand(),
 		simulatePlanCommand(), simulateSchemaCommand())
 	return cmd
 }
@@ -74,6 +74,7 @@ type simulateFlags struct {
 	memory string
 	limits trace.Limits
 	json   *bool
+	of     report.Plan // that the run is one of
 }
 
 func simulateRunCommand() *cobra.Command {
@@ -178,6 +179,7 @@ func simulate(cmd *cobra.Command, sc *scenario.Scenario, f *simulateFlags, comma
 	o := simulations.Options{Version: version().Version, Command: command, Limits: f.limits}
 	simulations.Main(cmd.Context(), sc, o, func(r *report.Run, err error) int {
 		if err == nil {
+			r.Plan = f.of
 			err = report.Write(f.out, *r)
 		}
 		if err == nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -31,6 +32,60 @@ func simulatePlanCommand() *cobra.Command {
 			}
 			return plan.Write(cmd.OutOrStdout(), runs)
 		}}
+}
+
+func simulateCompareCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "compare A B", Args: usageArgs(cobra.ExactArgs(2)),
+		Short:   "Two runs side by side: what differs in what was asked, and in what came out",
+		Example: "  communicator simulate compare results/churn-1 results/churn-2 --out churn.html"}
+	out := cmd.Flags().String("out", "", "also write a page with both runs' charts to `FILE`")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var runs [2]report.Run
+		for i, dir := range args {
+			var err error
+			if runs[i], err = readRun(dir); err != nil {
+				return err
+			}
+		}
+		c := report.Compare(runs[0], runs[1])
+		if *out != "" {
+			for i, r := range []*report.Run{&c.A, &c.B} {
+				if err := report.ReadFigures(args[i], r); err != nil {
+					return err
+				}
+			}
+			if err := c.Write(*out); err != nil {
+				return err
+			}
+		}
+		if !*asJSON {
+			return c.WriteText(cmd.OutOrStdout())
+		}
+		measures := map[string][2]*float64{}
+		for _, m := range c.Measures {
+			measures[m.Name] = [2]*float64{finite(m.A), finite(m.B)}
+		}
+		return printJSON(cmd.OutOrStdout(), map[string]any{"a": args[0], "b": args[1], "settings": c.Settings, "measures": measures})
+	}
+	return cmd
+}
+
+// readRun reads a finished run.
+func readRun(dir string) (report.Run, error) {
+	r, err := report.Read(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &exitError{exitNotFound, fmt.Errorf("%s holds no finished run: %w", dir, err)}
+	}
+	return r, err
+}
+
+// finite is a number that JSON knows, or nil.
+func finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
 }
 
 // simulatePlanned runs one line of a plan, unless its output is there.
@@ -71,6 +126,7 @@ func simulatePlanned(cmd *cobra.Command, args []string, f *simulateFlags) error 
 		fmt.Fprintf(os.Stderr, "%s is there already\n", f.out)
 		return nil
 	}
+	f.of = report.Plan{Keys: r.Varied, Against: r.Against, Measures: r.Measures}
 	settings := append(r.Set[:len(r.Set):len(r.Set)], fmt.Sprintf("seed=%d", r.Seed))
 	return simulate(cmd, sc, f, reproduce(r.Scenario, settings))
 }
