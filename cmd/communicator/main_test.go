@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,12 +32,23 @@ func TestNetworkScripts(t *testing.T) {
 	}
 }
 
+// TestSimulateScripts plays those about simulations.
+func TestSimulateScripts(t *testing.T) {
+	testenv.Tool(t, "parallel")
+	testscript.Run(t, scripts("testdata/simulate"))
+}
+
 func scripts(dir string) testscript.Params {
 	return testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("COMMUNICATOR_PASSPHRASE", "a passphrase for tests")
+			root, err := filepath.Abs("../..")
+			if err != nil {
+				return err
+			}
+			env.Setenv("ROOT", root)
 			for i := range 3 {
 				port, err := freePort()
 				if err != nil {
