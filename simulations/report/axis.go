@@ -73,11 +73,11 @@ func logarithmic(s span, whole bool) axis {
 	for e := low; e <= high; e++ {
 		for _, m := range []float64{1, 2, 5} {
 			v := m * math.Pow(10, e)
-			if m > 1 && (decades > 3 || e == high) {
+			if m > 1 && (decades > 2 || e == high) {
 				continue
 			}
 			t := plot.Tick{Value: v}
-			if m == 1 && math.Mod(e-low, every) == 0 || m > 1 && decades <= 2 {
+			if m > 1 || math.Mod(e-low, every) == 0 {
 				t.Label = tickText(v, v)
 			}
 			a.ticks = append(a.ticks, t)

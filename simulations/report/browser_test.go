@@ -207,6 +207,13 @@ func samplePages(t *testing.T) []samplePage {
 	run, hostile := sample(7, 1), hostileRun()
 	add("run", len(run.Results.Figures)-1, func(b *bytes.Buffer) error { return writePage(b, &run) })
 	add("hostile", len(hostile.Results.Figures)-1, func(b *bytes.Buffer) error { return writePage(b, &hostile) })
+	other := sample(8, 2)
+	both := Compare(run, other)
+	add("compare", len(run.Results.Figures)-1, func(b *bytes.Buffer) error { return both.WriteHTML(b) })
+	bad := Compare(hostile, other)
+	add("compare hostile", len(bad.charts())-2, func(b *bytes.Buffer) error { return bad.WriteHTML(b) })
+	sweep := Sweep(samplePlan(3), Plan{})
+	add("sweep", len(sweep.charts()), func(b *bytes.Buffer) error { return sweep.WriteHTML(b) })
 	return pages
 }
 

@@ -21,6 +21,14 @@
 // infinite one is "Infinity" or "-Infinity". The scenario is the text with every key
 // resolved, and its hash is SHA-256 of that text, so one file is enough to repeat the run.
 //
+// # Two runs, and many
+//
+// [Compare] sets two runs side by side: what differs in their scenarios, their measures,
+// and their figures laid over each other. [Sweep] gathers the runs of a plan by the values
+// of the keys that it varies, and draws medians over seeds along one of them, and what is
+// learned by watchers against what keeping it from them costs: sweep.csv and sweep.parquet
+// have a row for each combination, sweep.html the charts.
+//
 // # The page
 //
 // It stands alone: no script, no font, no picture and no request, so that it reads the

@@ -2,6 +2,7 @@ package report
 
 import (
 	"image/color"
+	"math"
 	"slices"
 
 	"gonum.org/v1/plot"
@@ -18,13 +19,15 @@ const (
 	chartHeight  = 256
 	tickSize     = 11.5
 	labelSize    = 11.5
-	labelRoom    = 20 // above the plot, for the label of the y axis
-	markRoom     = 15 // above the plot, for the letters of marks
+	pointSize    = 9.5 // of texts at points
+	labelRoom    = 20  // above the plot, for the label of the y axis
+	markRoom     = 15  // above the plot, for the letters of marks
 	rightRoom    = 6
 	bottomRoom   = 17 // below the plot, for the label of the x axis
 	lineWidth    = 1.6
 	barRow       = 19 // height of a bar that lies
 	barChartRest = 48 // of a chart with such bars, besides these
+	edgeRoom     = 0.03
 )
 
 // Colours are placeholders: the page replaces them by its own, light or dark.
@@ -72,24 +75,40 @@ func within(style text.Style, s string, room vg.Length) string {
 
 // draw draws the chart as lines on a canvas; bars are drawn by drawBars.
 func (c *chart) draw(canvas draw.Canvas, points int) {
-	xs, ys := c.spans()
-	x, y := linear(xs, 7, false), linear(ys, 5, true)
-	if c.logX {
-		x = logarithmic(xs, false)
-	}
-	if c.logY {
-		y = logarithmic(ys, true)
-	}
+	x, y := c.axes()
 	p := c.frame(x, y)
 	room := vg.Length(labelRoom)
 	if marks := c.markers(x); len(marks) > 0 {
 		p.Add(markPlotter(marks))
 		room += markRoom
 	}
+	var taken []vg.Rectangle
 	for i := range c.series {
-		c.addSeries(p, &c.series[i], points)
+		c.addSeries(p, &c.series[i], points, &taken)
 	}
 	c.labelled(canvas, p, room)
+}
+
+// axes are those of a chart of lines. Points that are marked keep clear of the edges.
+func (c *chart) axes() (x, y axis) {
+	xs, ys := c.spans()
+	if dots := slices.ContainsFunc(c.series, func(s series) bool { return s.dots }); dots && !xs.empty() {
+		if c.logX {
+			room := math.Pow(xs.max/xs.min, edgeRoom)
+			xs = span{xs.min / room, xs.max * room}
+		} else {
+			room := (xs.max - xs.min) * edgeRoom
+			xs = span{xs.min - room, xs.max + room}
+		}
+	}
+	x, y = linear(xs, 7, false), linear(ys, 5, true)
+	if c.logX {
+		x = logarithmic(xs, false)
+	}
+	if c.logY {
+		y = logarithmic(ys, true)
+	}
+	return x, y
 }
 
 // frame is a plot with axes and without data.
@@ -138,7 +157,7 @@ func (c *chart) below(canvas draw.Canvas, label string) {
 }
 
 // addSeries adds a line, its spread, and marks where a line alone would not be seen.
-func (c *chart) addSeries(p *plot.Plot, s *series, points int) {
+func (c *chart) addSeries(p *plot.Plot, s *series, points int, taken *[]vg.Rectangle) {
 	if s.low != nil {
 		p.Add(spreadPlotter{s, c})
 	}
@@ -173,7 +192,7 @@ func (c *chart) addSeries(p *plot.Plot, s *series, points int) {
 			GlyphStyle: draw.GlyphStyle{Color: lines[s.hue()], Radius: 2.6, Shape: draw.CircleGlyph{}}})
 	}
 	if s.dots && len(s.labels) == len(s.y) {
-		p.Add(textPlotter{s, c})
+		p.Add(textPlotter{s, c, taken})
 	}
 }
 
@@ -217,25 +236,45 @@ func (s spreadPlotter) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// textPlotter writes what points stand for beside them.
+// textPlotter writes what points stand for beside them, where there is room.
 type textPlotter struct {
 	*series
-	of *chart
+	of    *chart
+	taken *[]vg.Rectangle // by the texts of all series
 }
 
 func (s textPlotter) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	style := textStyle(8.5, muted)
-	style.YAlign = draw.YCenter
+	style := textStyle(pointSize, muted)
 	for i := range s.y {
-		if !shows(s.x[i], s.of.logX) || !shows(s.y[i], s.of.logY) {
+		words := plain(s.labels[i])
+		if words == "" || !shows(s.x[i], s.of.logX) || !shows(s.y[i], s.of.logY) {
 			continue
 		}
-		at := vg.Point{X: x(s.x[i]) + 5, Y: y(s.y[i]) + 5}
-		style.XAlign = draw.XLeft
-		if at.X > c.Max.X-60 {
-			at.X, style.XAlign = at.X-10, draw.XRight
+		width, height := style.Width(words), vg.Length(pointSize)
+		for _, up := range []vg.Length{4, -4 - height} {
+			at := vg.Point{X: x(s.x[i]) + 5, Y: y(s.y[i]) + up}
+			if at.X+width > c.Max.X {
+				at.X -= width + 10
+			}
+			if s.take(vg.Rectangle{Min: at, Max: vg.Point{X: at.X + width, Y: at.Y + height}}, c.Rectangle) {
+				c.FillText(style, at, words)
+				break
+			}
 		}
-		c.FillText(style, at, plain(s.labels[i]))
 	}
+}
+
+// take keeps a place for a text, if it is within and free.
+func (s textPlotter) take(r, within vg.Rectangle) bool {
+	if r.Min.X < within.Min.X || r.Min.Y < within.Min.Y || r.Max.Y > within.Max.Y+pointSize {
+		return false
+	}
+	for _, other := range *s.taken {
+		if r.Min.X < other.Max.X && other.Min.X < r.Max.X && r.Min.Y < other.Max.Y && other.Min.Y < r.Max.Y {
+			return false
+		}
+	}
+	*s.taken = append(*s.taken, r)
+	return true
 }

@@ -18,6 +18,8 @@ const (
 	maxStanding = 56
 	// maxMarks is how many marks a chart shows.
 	maxMarks = 26
+	// maxLines is how many lines a chart of a sweep draws; tables have all of them.
+	maxLines = 12
 	// maxScenario is how much of a scenario's text a page shows, in bytes.
 	maxScenario = 64 << 10
 	// maxRunFile bounds a run.json that is read, in bytes.

@@ -215,11 +215,7 @@ func (c *chart) view(id string, points, rows int) figureView {
 			v.Keys = append(v.Keys, keyView{c.series[i].key(bars), plain(c.series[i].name)})
 		}
 	}
-	xs, _ := c.spans()
-	x := linear(xs, 7, false)
-	if c.logX {
-		x = logarithmic(xs, false)
-	}
+	x, _ := c.axes()
 	for _, m := range c.markers(x) {
 		v.Marks = append(v.Marks, keyText{m.letter, m.text()})
 	}

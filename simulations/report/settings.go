@@ -18,7 +18,7 @@ type setting struct{ key, value string }
 // What is not YAML has none.
 func settings(text string) (out []setting) {
 	var all yaml.MapSlice
-	if err := yaml.Unmarshal([]byte(text), &all); err != nil {
+	if err := yaml.UnmarshalWithOptions([]byte(text), &all, yaml.UseOrderedMap()); err != nil {
 		return nil
 	}
 	return flatten(out, "", all)
