@@ -341,7 +341,7 @@ func (c *Client) forgetAgent(ctx context.Context, id store.AgentID) (gone bool, 
 				return err
 			}
 		}
-		if err := deleteSettings(tx, leavingSetting(id), seenSetting(id)); err != nil {
+		if err := deleteSettings(tx, leavingSetting(id), seenSetting(id), soughtSetting(id)); err != nil {
 			return err
 		}
 		return tx.DeleteAgent(id)

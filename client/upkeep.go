@@ -59,12 +59,12 @@ func (c *Client) upkeep(ctx context.Context) (wake time.Time, err error) {
 	return wake, c.prune(ctx)
 }
 
-// tendNamespaces does what concerns names, after all else and for a limited time: it asks
-// directories, which may be slow, and contacts do not wait for them.
+// tendNamespaces does what concerns names and the overlay, after all else and for a limited
+// time: it asks directories, which may be slow, and contacts do not wait for them.
 func (c *Client) tendNamespaces(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, namesPatience)
 	defer cancel()
-	for _, tend := range []func(context.Context) error{c.tendGossip, c.tendFrozen, c.tendNames, c.tendAsking} {
+	for _, tend := range []func(context.Context) error{c.findAgents, c.tendGossip, c.tendFrozen, c.tendNames, c.tendAsking} {
 		err := tend(limited)
 		if limited.Err() != nil && ctx.Err() == nil {
 			c.opts.Logger.Debug("names not finished", "err", err)
