@@ -113,3 +113,60 @@ func TestRequestForANameThatChangedHands(t *testing.T) {
 		t.Errorf("still asking: %+v, %v", asking, err)
 	}
 }
+
+// TestContactWhoseNameChangedHands: a contact who is known by a name is not any more once
+// a lookup shows that it is another's, and not before that is in force.
+func TestContactWhoseNameChangedHands(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClub(t)
+	other := startPeer(t, c.node)
+	at := &clock{at: time.Now()}
+	bob := c.memberAt(at, c.node, other)
+	alice := c.member(c.node, other)
+	if _, err := alice.Register(ctx, "alice@club", client.RegisterOptions{Token: c.token()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := alice.SetRule(ctx, "alice@club", vend.Policy{Rule: vend.Open, PerHour: 60}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.Ask(ctx, "alice@club", client.AskOptions{As: "Alice"}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := c.network.Directory(ctx, c.node.URI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := (&registrar.Registrar{Authority: c.authority, Directory: d}).Revoke(ctx, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	names, err := bob.Names(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := func() client.Contact {
+		t.Helper()
+		if _, err := names.FromDirectories(ctx, "alice@club"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := bob.Contact(ctx, "Alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := known(); got.Trust != client.TrustAttested {
+		t.Errorf("while the change waits: %s", got.TrustWords())
+	}
+	at.pass(80 * time.Hour)
+	if got := known(); got.Trust != client.TrustReset || got.Why != client.ResetName || len(got.Names) != 0 {
+		t.Errorf("once it is in force: %s", got.TrustWords())
+	}
+	if err := bob.SetVerified(ctx, "Alice", true); err != nil {
+		t.Fatal(err)
+	}
+	if got := known(); got.Trust != client.TrustVerified {
+		t.Errorf("after a person has looked: %s", got.TrustWords())
+	}
+}

@@ -154,7 +154,7 @@ func (c *Client) checkClaim(tx *store.Tx, r *relation, a Attestation) (events []
 	}
 	events = append(events, ClaimChecked{Contact: r.Name, Name: a.Name, Holds: result == nil})
 	if result == nil {
-		return events, nil, c.attest(tx, r, a.Name)
+		return events, nil, c.attest(tx, r, a.Name, a.Key)
 	}
 	events = append(events, Alarm{Contact: r.Name, Kind: AlarmVerification})
 	return events, result, c.distrust(tx, r, ResetClaim)

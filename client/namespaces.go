@@ -81,7 +81,8 @@ func (c *Client) named(ctx context.Context, through []string) (Network, *lookup.
 	}
 	// Without peers the overlay says so by itself, and may have some later.
 	c.names.network, c.names.joined = joined, c.now()
-	c.names.resolver = lookup.New(lookup.Options{Dial: joined.Dial, Overlay: joined.Overlay(), Memory: profileMemory{c.st}, Now: c.now, Frozen: c.caught})
+	c.names.resolver = lookup.New(lookup.Options{Dial: joined.Dial, Overlay: joined.Overlay(), Memory: profileMemory{c.st},
+		Now: c.now, Proved: c.proved, Frozen: c.caught})
 	return joined, c.names.resolver, nil
 }
 

@@ -51,14 +51,16 @@ const (
 	ResetDiffers                     // the safety numbers were compared and differ
 	ResetClaim                       // they claimed an attested identity that is not theirs
 	ResetStranger                    // somebody else answered than the one who was introduced
-	ResetConflict                    // a namespace names another key now, or two statements contradict
+	ResetConflict                    // a namespace contradicts itself
 	ResetFork                        // two devices use the conversation: see AlarmFork
+	ResetName                        // the name under which they were known is another's now, or nobody's
 )
 
 var resetNames = [...]string{
 	"the conversation was re-established", "the safety numbers differed",
 	"they claimed a name that is not theirs", "somebody else answered than was introduced",
 	"a namespace contradicts itself about them", "two devices use the conversation, or it was stolen",
+	"a name under which you knew them is somebody else's now, or nobody's",
 }
 
 func (r ResetReason) String() string { return word(resetNames[:], int(r)) }
@@ -93,6 +95,7 @@ type evidence struct {
 	Verified int64       `json:"verified,omitempty"` // Unix seconds; 0: never, or taken back
 	How      VerifiedHow `json:"how,omitempty"`
 	Names    []string    `json:"names,omitempty"`   // claimed
+	Keys     [][]byte    `json:"keys,omitempty"`    // X25519, attested for each of them
 	Session  []byte      `json:"session,omitempty"` // in which they were claimed
 	Why      ResetReason `json:"why,omitempty"`
 }
@@ -104,7 +107,7 @@ func (r relation) evidence() (e evidence) {
 		return evidence{}
 	}
 	if sid := r.particle.SessionID(); !bytes.Equal(e.Session, sid[:]) {
-		e.Names, e.Session = nil, nil
+		e.Names, e.Keys, e.Session = nil, nil, nil
 	}
 	return e
 }
@@ -175,7 +178,7 @@ func (c *Client) unverify(tx *store.Tx, r *relation) error {
 // go with it: they have to be claimed again.
 func (c *Client) distrust(tx *store.Tx, r *relation, why ResetReason) error {
 	e := r.evidence()
-	e.Why, e.Names = why, nil
+	e.Why, e.Names, e.Keys = why, nil, nil
 	return r.setTrust(tx, particle.TrustReset, e)
 }
 
@@ -265,13 +268,18 @@ func (c *Client) ResetVerification(ctx context.Context, name string, why ResetRe
 	return err
 }
 
-// attest notes that a contact has shown to hold the key of a name. A verification in
+// attest notes that a contact has shown to hold the key that is attested for a name. A verification in
 // person says more and stays; what a person has to look at stays too, unless the new
 // session was all that asked for it and nobody had verified the old one.
-func (c *Client) attest(tx *store.Tx, r *relation, name string) error {
+func (c *Client) attest(tx *store.Tx, r *relation, name string, key particle.DHPublic) error {
 	e := r.evidence()
-	if !slices.Contains(e.Names, name) {
-		e.Names = append(e.Names, name)
+	for len(e.Keys) < len(e.Names) { // of an earlier version
+		e.Keys = append(e.Keys, nil)
+	}
+	if i := slices.Index(e.Names, name); i >= 0 {
+		e.Keys[i] = key[:]
+	} else {
+		e.Names, e.Keys = append(e.Names, name), append(e.Keys, key[:])
 	}
 	sid := r.particle.SessionID()
 	e.Session = sid[:]

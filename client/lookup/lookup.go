@@ -19,7 +19,9 @@ type Options struct {
 	Dial    Dialer  // nil: the overlay is asked alone
 	Memory  Memory
 	Now     func() time.Time // nil: time.Now
-	// Frozen is told of a namespace that was caught, once that is remembered; nil for nobody.
+	// Proved is told of each name that was looked up and compared, Frozen of each namespace
+	// that was caught, once that is remembered; nil for nobody.
+	Proved func(ctx context.Context, res Result) error
 	Frozen func(ctx context.Context, id proof.NSID) error
 }
 
@@ -148,7 +150,10 @@ func (r *Resolver) one(ctx context.Context, n Namespace, name proof.Name, peers 
 	for _, c := range res.Verified.Checks {
 		res.Checks = append(res.Checks, c.What)
 	}
-	return res, r.compare(ctx, n, name, &res)
+	if err := r.compare(ctx, n, name, &res); err != nil || res.Uncompared || r.o.Proved == nil {
+		return res, err
+	}
+	return res, r.o.Proved(ctx, res)
 }
 
 // sources puts the directories that the person named now before the others.
