@@ -104,7 +104,7 @@ var only = map[string][]string{
 
 // pure packages read no clock and reach neither network nor storage.
 var pure = []string{"relay/queue", "mailbox/admit", "client/route", "particle", "wire", "mailbox/address", "relay/receipt",
-	"directory/proof", "directory/vend", "dht/record"}
+	"directory/proof", "directory/vend", "dht/record", "simulations/model"}
 
 func TestImportDirection(t *testing.T) {
 	packages := 0
@@ -153,6 +153,44 @@ func TestPurePackagesReadNoClock(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestModelRunsTheProductsDecisions: the model that simulates large networks decides with
+// the same functions as nodes and clients do, or its figures say nothing about them.
+func TestModelRunsTheProductsDecisions(t *testing.T) {
+	const model = "simulations/model"
+	used := map[string]bool{}
+	fset := token.NewFileSet()
+	walkFiles(t, func(pkg, path string) {
+		if pkg != model || strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		imports := map[string]bool{}
+		for _, spec := range f.Imports {
+			imports[strings.Trim(spec.Path.Value, `"`)] = true
+		}
+		for _, d := range decisions {
+			if imports[module+"/"+d.pkg] && len(selectors(f, []string{filepath.Base(d.pkg)}, d.name)) > 0 {
+				used[d.name] = true
+			}
+		}
+	})
+	for _, d := range decisions {
+		if !used[d.name] {
+			t.Errorf("%s does not use %s of %s", model, d.name, d.pkg)
+		}
+	}
+}
+
+// decisions are the product's that the model has to run.
+var decisions = []struct{ pkg, name string }{
+	{"relay/queue", "New"}, {"relay/queue", "Add"}, {"relay/queue", "Settled"}, {"relay/queue", "Deferred"}, {"relay/queue", "Failed"},
+	{"mailbox/admit", "Admit"}, {"mailbox/admit", "Create"}, {"mailbox/admit", "Revoke"}, {"mailbox/admit", "Acknowledge"},
+	{"client/route", "Next"}, {"client/route", "Choose"},
 }
 
 // TestSkipsGoThroughTestenv keeps every skip where CI turns it into a failure.

@@ -24,7 +24,8 @@ const (
 	agentNoticed                   // a agent, b user: its leaving is noticed
 	setCloses                      // obj set
 	frameSent                      // a from, b to, x size
-	lookupEnds                     // obj lookup
+	lookupBegins                   // of a user who is drawn then
+	lookupEnds                     // a hops, x µs that it took, y 1 found, 2 true
 	sample                         // agents' loads
 )
 

@@ -1,8 +1,153 @@
 package model
 
-// lookups is the model of the overlay in which names lie.
-type lookups struct{}
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
 
-func (l *lookups) begin(*world) {}
+	"communicator/simulations/scenario"
+	"communicator/simulations/script"
+	"communicator/simulations/trace"
+)
 
-func (w *world) onLookupEnds(*event) {}
+// A name lies at three places of the overlay, each with the twenty servers nearest to it.
+// Whoever looks it up asks every server that the search meets, at all places at once, and
+// is done when two places have been read to their end and agree and the third has had as
+// long again. Who is near what is drawn once for each name; who answers follows from the
+// agents' state. What the model does not have is a routing table: how many round trips a
+// search takes, and how many servers it meets beside the nearest, was measured
+// (calibration.go).
+
+// lookups draws who looks up which name when.
+type lookups struct {
+	rate   float64 // a nanosecond
+	rand   *rand.Rand
+	target int32 // name that Sybils gather around; -1: none
+	hops   int
+	trips  int
+}
+
+// none says that no name is beset.
+const none = -1
+
+func (l *lookups) begin(w *world) {
+	sc := w.s.Scenario
+	l.rate = sc.Workload.LookupsPerUserHour * float64(len(w.users)) / float64(time.Hour)
+	if l.rate == 0 {
+		return
+	}
+	l.rand, l.target = w.s.Rand("model lookups", 0), none
+	if sc.Adversary.Sybil.Target != "none" {
+		l.target = int32(w.s.Rand("sybil", 0).IntN(sc.Workload.Names))
+	}
+	l.hops, l.trips = hopsOf(len(w.agents))
+	l.next(w)
+}
+
+// hopsOf is how many servers are asked one after another in an overlay of n, and how many
+// round trips that takes, dialling included.
+func hopsOf(n int) (hops, trips int) {
+	more := 0
+	if n > lookupFlat {
+		more = int(math.Ceil(math.Log2(float64(n)/lookupFlat) / bitsPerHop))
+	}
+	return lookupHops + more, lookupTrips + more*(dialTrips+1)
+}
+
+func (l *lookups) next(w *world) {
+	if t := w.now + int64(l.rand.ExpFloat64()/l.rate); t < int64(w.s.Scenario.Duration) {
+		w.at(t, event{kind: lookupBegins})
+	}
+}
+
+func (w *world) onLookupBegins() {
+	l := &w.lookups
+	user := int32(l.rand.IntN(len(w.users)))
+	name := int32(l.rand.IntN(w.s.Scenario.Workload.Names))
+	l.next(w)
+	if !w.users[user].on {
+		return
+	}
+	var took [places]int64
+	fresh, stale := 0, 0
+	for p := range took {
+		r := w.readPlace(user, name, p)
+		took[p] = r.took
+		fresh += r.fresh
+		stale += r.stale
+	}
+	slices.Sort(took[:])
+	second := took[places-2]
+	e := event{kind: lookupEnds, a: int32(l.hops)}
+	t := min(took[places-1], second+max(second, int64(minPatience)))
+	e.x = int32(t / int64(time.Microsecond))
+	switch {
+	case fresh > 0:
+		e.y = 3
+	case stale > 0:
+		e.y = 1
+	}
+	w.at(w.now+t, e)
+}
+
+func (w *world) onLookupEnds(e *event) {
+	w.rec.Lookup(trace.Lookup{At: time.Duration(w.now), Took: time.Duration(e.x) * time.Microsecond, Hops: int(e.a),
+		Found: e.y&1 != 0, True: e.y&2 != 0})
+}
+
+// reading is what one place of a name answered.
+type reading struct {
+	took         int64
+	fresh, stale int // servers that have the newest record, or an older one
+}
+
+// readPlace asks the servers of one place.
+func (w *world) readPlace(user, name int32, place int) (r reading) {
+	near := rand.NewPCG(w.s.Scenario.Seed, mix(uint64(name)*places+uint64(place)))
+	sybils := 0
+	if name == w.lookups.target {
+		sybils = min(holders, w.s.Scenario.Adversary.Sybil.Count/places)
+	}
+	region := w.users[user].region
+	slowest, waits := int64(0), [2]bool{}
+	for i := range holders + lookupExtra {
+		agent := int32(near.Uint64() % uint64(len(w.agents)))
+		// Servers that Sybils have pushed away from the place still have its record, and
+		// are met if they are among the next.
+		holds := i < holders-sybils || i >= holders && i-holders < sybils
+		if i >= holders-sybils && i < holders {
+			continue // a Sybil, which answers that it has nothing
+		}
+		a := &w.agents[agent]
+		w.carry(protoLookup, w.now, trace.UserMachine(user), agent, lookupAskBytes)
+		switch {
+		case !a.up: // refused
+			continue
+		case w.deafTo(user, agent), a.evil == script.Drop, a.evil == script.Delay && w.s.Scenario.Adversary.Hostile.Delay > scenario.Duration(lookupPatience):
+			waits[min(i/holders, 1)] = true
+			continue
+		}
+		w.carry(protoLookup, w.now, agent, trace.UserMachine(user), lookupAnswerBytes)
+		if i < settledServers {
+			slowest = max(slowest, w.trips(1, region, a.region))
+		}
+		switch {
+		case !holds || a.evil == script.Forge:
+		case a.evil == script.Stale:
+			r.stale++
+		default:
+			r.fresh++
+		}
+	}
+	if slowest == 0 {
+		slowest = w.trips(1, region, region)
+	}
+	r.took = int64(w.lookups.trips) * slowest
+	for _, silent := range waits {
+		if silent {
+			r.took += int64(lookupPatience)
+		}
+	}
+	return r
+}

@@ -1,10 +1,15 @@
 package model
 
 import (
-	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"communicator/internal/testenv"
 	"communicator/simulations/trace"
 )
 
@@ -25,14 +30,78 @@ func TestEverythingArrives(t *testing.T) {
 	}
 }
 
-func TestSeeds(t *testing.T) {
-	a, _ := play(t, build(t, quiet))
-	b, _ := play(t, build(t, quiet))
-	c, _ := play(t, build(t, quiet, "seed=2"))
-	if !bytes.Equal(a.hash.Sum(nil), b.hash.Sum(nil)) {
-		t.Error("one seed, two runs")
+// eventful is a scenario in which everything happens that a run draws something for.
+const eventful = `
+tier: model
+seed: 7
+duration: 20m
+nodes: {agents: 60, users: 300, operators: 20}
+latency: {jitter: 0.3, loss: 0.01}
+churn: {model: weibull, scale: 30m, down: 1m}
+workload: {messages_per_user_hour: 30, lookups_per_user_hour: 10, names: 20, online: 0.7, session: 10m}
+privacy: {jitter: 2s, rotate_every: 5}
+adversary: {observer: global, hostile: {share: 0.1, do: mixed, delay: 20s}, sybil: {target: random, count: 45}}
+events:
+- {at: 2m, for: 3m, partition: [eu, asia]}
+- {at: 6m, for: 2m, cut_off: 0.2}
+- {at: 8m, for: 1m, kill: 0.2}
+- {at: 9m, for: 1m, freeze: 0.2}
+- {at: 10m, for: 1m, loss: 0.3}
+- {at: 11m, for: 1m, slow: 3}
+- {at: 12m, for: 1m, full: 0.3}
+- {at: 13m, for: 1m, crowd: {factor: 10, to: 5}}
+- {at: 14m, drain: 0.1}
+`
+
+// hashOf runs eventful in this process, frames and all.
+func hashOf(t testing.TB, settings ...string) string {
+	rec := newTape()
+	rec.frames = true
+	playOn(t, build(t, eventful, settings...), rec)
+	return fmt.Sprintf("%x of %d received, %d frames", rec.hash.Sum(nil), rec.kinds[trace.Received], rec.frameN)
+}
+
+const onlyHash = "COMMUNICATOR_MODEL_HASH"
+
+// TestHashOfChild is what TestBitIdentical runs in other processes.
+func TestHashOfChild(t *testing.T) {
+	if os.Getenv(onlyHash) != "" {
+		fmt.Println(hashOf(t))
 	}
-	if bytes.Equal(a.hash.Sum(nil), c.hash.Sum(nil)) {
-		t.Error("two seeds, one run")
+}
+
+// TestBitIdentical: one seed is one run, on one processor or two, with or without the
+// instructions that newer ones have, in code that was compiled for them or not.
+func TestBitIdentical(t *testing.T) {
+	want := hashOf(t)
+	if other := hashOf(t, "seed=8"); other == want {
+		t.Fatal("two seeds, one run")
+	}
+	child := func(binary string, env ...string) {
+		cmd := exec.Command(binary, "-test.run=^TestHashOfChild$", "-test.count=1")
+		cmd.Env = append(append(os.Environ(), onlyHash+"=1"), env...)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%v: %v, %s, not %s", env, err, out, want)
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child(self, "GOMAXPROCS=1")
+	child(self, "GOMAXPROCS=2", "GOGC=10")
+	child(self, "GODEBUG=cpu.all=off")
+	if !testenv.Soak() {
+		return // the rest compiles the package again
+	}
+	for _, level := range []string{"v1", "v3"} {
+		binary := filepath.Join(t.TempDir(), level)
+		build := exec.Command("go", "test", "-c", "-o", binary, ".")
+		build.Env = append(os.Environ(), "GOAMD64="+level)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		child(binary, "GOAMD64="+level)
 	}
 }

@@ -3,14 +3,11 @@ package model
 import (
 	"context"
 	"fmt"
-	"os"
-	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"communicator/simulations/script"
 	"communicator/simulations/trace"
+	"communicator/simulations/wall"
 )
 
 // Run plays a script. It tells the recorder what happens, in order, and is stopped by ctx
@@ -20,7 +17,7 @@ import (
 func Run(ctx context.Context, s *script.Script, rec trace.Recorder, l trace.Limits) (trace.Outcome, error) {
 	w := newWorld(s, rec)
 	w.begin()
-	g := &guard{ctx: ctx, limits: l, began: time.Now()}
+	g := &guard{ctx: ctx, limits: l, began: wall.Now(), told: -progressEvery}
 	stopped := w.play(g)
 	return w.finish(stopped), nil
 }
@@ -116,6 +113,8 @@ func (w *world) handle(e *event) {
 		w.onSetCloses(e)
 	case frameSent:
 		w.rec.Frame(trace.Frame{At: time.Duration(w.now), From: e.a, To: e.b, Size: e.x})
+	case lookupBegins:
+		w.onLookupBegins()
 	case lookupEnds:
 		w.onLookupEnds(e)
 	case sample:
@@ -137,13 +136,13 @@ func (w *world) sampleLoads() {
 type guard struct {
 	ctx    context.Context
 	limits trace.Limits
-	began  time.Time
-	told   time.Time
+	began  time.Duration // by the machine's clock
+	told   time.Duration
 }
 
 func (g *guard) check(w *world) string {
-	now := time.Now()
-	if g.limits.Progress != nil && now.Sub(g.told) >= progressEvery {
+	now := wall.Now()
+	if g.limits.Progress != nil && now-g.told >= progressEvery {
 		g.told = now
 		phase := "running"
 		if w.now > int64(w.s.Scenario.Duration) {
@@ -154,25 +153,12 @@ func (g *guard) check(w *world) string {
 	switch {
 	case g.ctx.Err() != nil:
 		return "interrupted"
-	case g.limits.Wall > 0 && now.Sub(g.began) >= g.limits.Wall:
+	case g.limits.Wall > 0 && now-g.began >= g.limits.Wall:
 		return "out of time"
-	case g.limits.Memory > 0 && resident() > g.limits.Memory:
+	case g.limits.Memory > 0 && wall.Resident() > g.limits.Memory:
 		return "out of memory"
 	}
 	return ""
-}
-
-// resident is the memory of the process, in bytes.
-func resident() int64 {
-	b, err := os.ReadFile("/proc/self/statm")
-	if fields := strings.Fields(string(b)); err == nil && len(fields) > 1 {
-		if pages, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
-			return pages * int64(os.Getpagesize())
-		}
-	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.Sys)
 }
 
 // finish tells what is told at the end, and what did not hold.

@@ -17,6 +17,7 @@ import (
 // tape records what tests ask about, and a hash over every call.
 type tape struct {
 	hash     hash.Hash
+	buf      []byte
 	kinds    [16]int
 	frames   bool
 	frameN   int
@@ -39,21 +40,27 @@ func newTape() *tape {
 		accepted: map[uint32]time.Duration{}, got: map[uint32]time.Duration{}, ended: map[uint32]bool{}}
 }
 
-func (t *tape) write(kind byte, at time.Duration, values ...any) {
+func (t *tape) write(kind byte, at time.Duration, values ...int64) {
 	if at < t.last {
 		t.disorder++
 	}
 	t.last = at
-	t.hash.Write([]byte{kind})
-	for _, v := range append([]any{at}, values...) {
-		if err := binary.Write(t.hash, binary.BigEndian, v); err != nil {
-			panic(err)
-		}
+	t.buf = binary.BigEndian.AppendUint64(append(t.buf[:0], kind), uint64(at))
+	for _, v := range values {
+		t.buf = binary.BigEndian.AppendUint64(t.buf, uint64(v))
 	}
+	t.hash.Write(t.buf)
+}
+
+func truth(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (t *tape) Event(e trace.Event) {
-	t.write(1, e.At, e.Kind, e.Message, e.User, e.Peer, e.Agent, e.Other, e.Mailbox, e.Size, e.Took)
+	t.write(1, e.At, int64(e.Kind), int64(e.Message), int64(e.User), int64(e.Peer), int64(e.Agent), int64(e.Other), int64(e.Mailbox), int64(e.Size), int64(e.Took))
 	t.kinds[e.Kind]++
 	switch e.Kind {
 	case trace.Sent:
@@ -77,24 +84,24 @@ func (t *tape) Event(e trace.Event) {
 }
 
 func (t *tape) Lookup(l trace.Lookup) {
-	t.write(2, l.At, l.Took, int64(l.Hops), l.Found, l.True)
+	t.write(2, l.At, int64(l.Took), int64(l.Hops), truth(l.Found), truth(l.True))
 	t.lookups = append(t.lookups, l)
 }
 
 func (t *tape) Load(l trace.Load) {
-	t.write(3, l.At, l.Agent, int64(l.Queued), int64(l.Held), l.Bytes, l.Events, int64(l.Conns))
+	t.write(3, l.At, int64(l.Agent), int64(l.Queued), int64(l.Held), l.Bytes, l.Events, int64(l.Conns))
 	t.loads = append(t.loads, l)
 }
 
 func (t *tape) Frame(f trace.Frame) {
-	t.write(4, f.At, f.From, f.To, f.Size)
+	t.write(4, f.At, int64(f.From), int64(f.To), int64(f.Size))
 	t.frameN++
 }
 
 func (t *tape) Frames() bool { return t.frames }
 
 func (t *tape) Bytes(protocol string, n int64) {
-	t.write(5, t.last, []byte(protocol), n)
+	t.write(5, t.last, int64(len(protocol)), n)
 	t.bytes[protocol] += n
 }
 
