@@ -1,6 +1,8 @@
 package model
 
 import (
+	"time"
+
 	"communicator/client/route"
 	"communicator/simulations/script"
 	"communicator/simulations/trace"
@@ -146,7 +148,7 @@ func (w *world) onReceiptArrives(e *event) {
 	mi := at.message
 	m := w.messages.at(mi)
 	if e.y != saidYes {
-		pause := int64(policy.Backoff(uint64(at.tries), w.decide))
+		pause := w.retryPause(at)
 		if e.y == saidLater {
 			pause = max(pause, int64(retryStorage))
 		}
@@ -168,6 +170,11 @@ func (w *world) onReceiptArrives(e *event) {
 	}
 }
 
+// retryPause is how long a submission waits that its agent did not take.
+func (w *world) retryPause(at *attempt) int64 {
+	return int64(policy.Reconnect(uint64(at.tries), time.Duration(w.now-at.created), w.decide))
+}
+
 func (w *world) onAskFails(e *event) {
 	at := w.mine(e)
 	if at == nil {
@@ -177,7 +184,11 @@ func (w *world) onAskFails(e *event) {
 	m := w.messages.at(at.message)
 	w.trouble(troubleKey{m.from, at.sender, false}, true)
 	w.sides[m.side].conn = 0
-	at.nextTry = w.now + int64(policy.Backoff(uint64(at.tries), w.decide))
+	if at.state == uint8(route.Pending) {
+		at.nextTry = w.now + w.retryPause(at)
+	} else {
+		at.nextTry = w.now + int64(policy.Backoff(uint64(at.tries), w.decide))
+	}
 	at.tries++
 	if m.open {
 		w.advance(at.message)
