@@ -25,7 +25,7 @@ func simulateCommand() *cobra.Command {
 		Short: "Networks of agents in virtual time: churn, partitions, hostile agents, observers",
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(simulateListCommand(), simulateRunCommand(), simulateCompareCommand(), simulateCompareCommand(),
-		simulatePlanCommand(), simulateSchemaCommand())
+		simulatePlanCommand(), simulateReportCommand(), simulateSchemaCommand())
 	return cmd
 }
 

@@ -71,6 +71,62 @@ func simulateCompareCommand() *cobra.Command {
 	return cmd
 }
 
+func simulateReportCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "report DIR", Args: usageArgs(cobra.ExactArgs(1)),
+		Short:   "What the finished runs below a folder show together, as a page with charts",
+		Example: "  communicator simulate report results --against adversary.colluding --measure latency_p50_ms"}
+	var by report.Plan
+	cmd.Flags().StringVar(&by.Against, "against", "", "the `KEY` of the scenario along which measures are drawn (default the plan's)")
+	cmd.Flags().StringArrayVar(&by.Measures, "measure", nil, "a `MEASURE` to draw; may be repeated (default the plan's)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		runs, unfinished, err := readRuns(args[0])
+		if err != nil {
+			return err
+		}
+		s := report.Sweep(runs, by)
+		if err := s.Write(args[0]); err != nil {
+			return err
+		}
+		if err := s.WriteText(cmd.OutOrStdout()); err != nil {
+			return err
+		}
+		if unfinished > 0 {
+			fmt.Fprintf(os.Stderr, "%d folders of %s hold no finished run\n", unfinished, args[0])
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "report: %s\n", filepath.Join(args[0], "sweep.html"))
+		return err
+	}
+	return cmd
+}
+
+// readRuns reads every finished run in a folder's folders, and counts the others.
+func readRuns(dir string) (runs []report.Run, unfinished int, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, &exitError{exitNotFound, err}
+	} else if err != nil {
+		return nil, 0, err
+	}
+	for _, e := range entries {
+		one := filepath.Join(dir, e.Name())
+		switch {
+		case !e.IsDir():
+		case !report.Done(one):
+			unfinished++
+		default:
+			r, err := report.Read(one)
+			if err != nil {
+				return nil, 0, err
+			}
+			runs = append(runs, r)
+		}
+	}
+	if len(runs) == 0 {
+		return nil, 0, &exitError{exitNotFound, fmt.Errorf("%s holds no finished run", dir)}
+	}
+	return runs, unfinished, nil
+}
+
 // readRun reads a finished run.
 func readRun(dir string) (report.Run, error) {
 	r, err := report.Read(dir)
