@@ -101,7 +101,7 @@ func routed(a store.Attempt) (route.Attempt, error) {
 		out.State = route.Submitted
 	}
 	e, err := parseEnvelope(a.Sealed)
-	out.To.Mailbox = e.mailbox
+	out.To.Mailbox, out.Jitter = e.mailbox, e.jitter
 	return out, err
 }
 

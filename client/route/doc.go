@@ -12,8 +12,9 @@
 //
 //	attempt            hopeful for                    then
 //	pending            SubmitPatience, or untried     another sending agent, same address
-//	submitted          OutcomePatience                an address at another receiving agent,
-//	                                                  if possible through another sending agent
+//	submitted          OutcomePatience, and           an address at another receiving agent,
+//	                   three means of the delay       if possible through another sending agent
+//	                   that was asked for
 //	  its sender died  the same                       the same address, another sending agent
 //	closed             never                          the next address
 //	refused, declined  never                          the same address, another sending agent

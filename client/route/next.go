@@ -68,6 +68,8 @@ type Attempt struct {
 	Created time.Time
 	NextTry time.Time // when to submit again, or to ask for the outcome
 	Tries   uint64    // without an answer, in this state
+	// Jitter is the mean of the delay that the sender asked its agent for.
+	Jitter time.Duration
 }
 
 // View is everything that a decision rests on.
@@ -110,6 +112,10 @@ type Decision struct {
 	// Wake is when to decide again at the latest.
 	Wake time.Time
 }
+
+// jitterQuantile is how many means of an exponentially distributed delay are waited for:
+// one in twenty is longer (e⁻³).
+const jitterQuantile = 3
 
 // minLife is what a put must have left of its address's life: notAfter is rounded down
 // to whole hours.
@@ -204,7 +210,7 @@ func (d *Decision) wakeAt(t, now time.Time) {
 func hopeful(a Attempt, now time.Time, p Policy) (until time.Time, ok bool) {
 	patience := p.SubmitPatience
 	if a.State == Submitted {
-		patience = p.OutcomePatience
+		patience = p.OutcomePatience + jitterQuantile*a.Jitter
 	}
 	until = a.Created.Add(patience)
 	return until, now.Before(until) || a.Tries == 0

@@ -67,6 +67,12 @@ func TestNext(t *testing.T) {
 		{"and through the other sending agent, since the first may have dropped it",
 			func(v *View) { v.Attempts = []Attempt{tried(1, place(1, 1), Submitted, None, time.Hour, 3)} },
 			func(d Decision) bool { return d.Fresh != nil && d.Fresh.Sender == 2 }},
+		{"but not while its sending agent may hold it, as it was asked to",
+			func(v *View) {
+				v.Attempts = []Attempt{tried(1, place(1, 1), Submitted, None, 5*time.Minute, 3)}
+				v.Attempts[0].Jitter = 2 * time.Minute
+			},
+			func(d Decision) bool { return d.Fresh == nil && len(d.Lagging) == 0 && slices.Equal(d.Poll, []int64{1}) }},
 		{"but through the same one rather than none", func(v *View) {
 			v.Senders = v.Senders[:1]
 			v.Attempts = []Attempt{tried(1, place(1, 1), Submitted, None, time.Hour, 3)}

@@ -172,7 +172,7 @@ func (w *world) look(m *message) {
 		out := route.Attempt{
 			ID: int64(len(v.attempts)), Sender: int64(a.sender), State: route.State(a.state), Result: route.Result(a.result),
 			To:      route.Place{Agent: agentID(set.home[a.slot]), Mailbox: mailboxID(a.set, a.slot)},
-			Created: w.time(a.created), NextTry: w.time(next), Tries: uint64(a.tries),
+			Created: w.time(a.created), NextTry: w.time(next), Tries: uint64(a.tries), Jitter: w.s.Scenario.Privacy.Jitter.D(),
 		}
 		if a.retryAt != 0 {
 			out.RetryAt = w.time(a.retryAt)
