@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -47,9 +48,10 @@ func (s *Service) put(ctx context.Context, remote peer.ID, body []byte) ([]byte,
 	defer func() { give(o.stored) }()
 	s.cfg.Metrics.waiting.Inc()
 	suspect := s.failures.spent(remote, now)
-	if !s.openings.offer(o, s.known.has(remote), suspect) {
+	known := s.known.has(remote)
+	if !s.openings.offer(o, known, suspect) {
 		s.cfg.Metrics.waiting.Dec()
-		if suspect { // held, so that repeating at once costs it its places in flight
+		if suspect || !known { // held, so that repeating at once costs it its places in flight
 			hold(ctx, retryOverload)
 		}
 		return nil, refuse(wire.StatusTryAgain, retryOverload)
@@ -73,9 +75,10 @@ func (s *Service) put(ctx context.Context, remote peer.ID, body []byte) ([]byte,
 	return s.commit(ctx, o)
 }
 
-// hold waits for a while, or until ctx ends.
+// hold waits for up to twice a while, or until ctx ends: those who come together must not
+// leave together, and then come again as one wave.
 func hold(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(d + rand.N(d))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -294,10 +294,72 @@ func TestFailedOpeningsMakeAPeerSuspect(t *testing.T) {
 	})
 }
 
+// TestSealsOfHostilePeersArePaced: those who sent nothing but bad seals do not take the
+// whole of an agent that is idle, and a suspect peer with good puts does not wait for
+// them.
+func TestSealsOfHostilePeersArePaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const places = 8
+		q := newOpenings(places, places)
+		done := make(chan struct{})
+		go q.pace(hostileEvery, done)
+		began := time.Now()
+		for range places {
+			if !q.offer(&opening{}, false, true) {
+				t.Fatal("no place for a hostile put")
+			}
+		}
+		synctest.Wait()
+		agent := &opening{}
+		if !q.offer(agent, true, true) {
+			t.Fatal("no place for a suspect agent's put")
+		}
+		if q.next(done); q.next(done) != agent {
+			t.Error("a suspect agent waits behind hostile puts")
+		}
+		for range places - 1 {
+			q.next(done)
+		}
+		if took := time.Since(began); took != (places-1)*hostileEvery {
+			t.Errorf("%d hostile puts were opened in %v", places, took)
+		}
+		close(done)
+	})
+}
+
+// TestHeldRequestsDoNotLeaveTogether: they would come again as one wave, behind which
+// everybody waits.
+func TestHeldRequestsDoNotLeaveTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const requests = 64
+		began := time.Now()
+		left := make(chan time.Duration, requests)
+		for range requests {
+			go func() {
+				hold(t.Context(), retryOverload)
+				left <- time.Since(began)
+			}()
+		}
+		early := 0
+		for range requests {
+			d := <-left
+			if d < retryOverload || d >= 2*retryOverload {
+				t.Errorf("one was held for %v", d)
+			}
+			if d < retryOverload*3/2 {
+				early++
+			}
+		}
+		if early == 0 || early == requests {
+			t.Errorf("%d of %d left in the first half", early, requests)
+		}
+	})
+}
+
 func TestHonestPutsAreOpenedFirst(t *testing.T) {
-	q := newOpenings(2, 2, 2)
+	q := newOpenings(2, 2)
 	honest, suspect := &opening{}, &opening{}
-	if !q.offer(suspect, false, true) || !q.offer(honest, false, false) || !q.offer(honest, false, false) || q.offer(honest, false, false) {
+	if !q.offer(suspect, true, true) || !q.offer(honest, false, false) || !q.offer(honest, false, false) || q.offer(honest, false, false) {
 		t.Fatal("queue lengths")
 	}
 	never := make(chan struct{})

@@ -24,9 +24,9 @@ func TestKnownForgetsTheOldest(t *testing.T) {
 // TestKnownPeersGoFirst: a queue full of strangers does not keep a peer waiting whose
 // puts were good.
 func TestKnownPeersGoFirst(t *testing.T) {
-	q := newOpenings(4, 4, 4)
+	q := newOpenings(4, 4)
 	stranger, bad, friend := new(opening), new(opening), new(opening)
-	for _, offered := range []bool{q.offer(bad, false, true), q.offer(stranger, false, false), q.offer(friend, true, false)} {
+	for _, offered := range []bool{q.offer(bad, true, true), q.offer(stranger, false, false), q.offer(friend, true, false)} {
 		if !offered {
 			t.Fatal("no room")
 		}

@@ -20,7 +20,8 @@ type Limits struct {
 
 	// Creates and BlobPuts bound what one account may make, FailedOpenings how many
 	// seals that do not open, or tags that are wrong, one peer may send. A peer beyond
-	// it is served only when nothing else waits.
+	// it is served only when nothing else waits, and at hostileEvery if it never sent a
+	// good one.
 	Creates        Rate
 	BlobPuts       Rate
 	FailedOpenings Rate
@@ -70,7 +71,7 @@ func DefaultLimits() Limits {
 		Blobs:               1 << 14,
 		Creates:             Rate{Burst: 200, PerHour: 60},
 		BlobPuts:            Rate{Burst: 20, PerHour: 20},
-		FailedOpenings:      Rate{Burst: 128, PerHour: 4 * 3600},
+		FailedOpenings:      Rate{Burst: 128, PerHour: 3600},
 		Tracked:             1 << 14,
 		OpenQueue:           512,
 		SuspectQueue:        16,
@@ -102,6 +103,11 @@ const (
 	retryDamage   = time.Hour
 	retryClock    = 10 * time.Minute
 )
+
+// hostileEvery is the interval at which seals are opened of all the peers together that
+// are over their budget of bad ones and never sent a good one: opening these takes a
+// hundredth of a processor.
+const hostileEvery = 20 * time.Millisecond
 
 // Upkeep.
 const (

@@ -43,19 +43,24 @@ type remembered struct {
 // openings hands seals to the workers: public-key work never runs on a goroutine
 // that reads a stream. Peers whose puts were good before go first, so that a flood of
 // strangers makes only strangers wait; peers that sent too many bad seals come last.
-// The queues of both are short.
+// Those of them that never sent a good one get little even when nobody waits: what they
+// take of the processor, everything else in the agent lacks. Others that are suspect may
+// be sending agents with a hostile client, and are not slowed down. The queues of both
+// are short.
 type openings struct {
-	known, fresh, suspect chan *opening
+	known, fresh, suspect, hostile chan *opening
 }
 
-func newOpenings(known, fresh, suspect int) *openings {
-	return &openings{make(chan *opening, known), make(chan *opening, fresh), make(chan *opening, suspect)}
+func newOpenings(queue, suspect int) *openings {
+	return &openings{make(chan *opening, queue), make(chan *opening, queue), make(chan *opening, suspect), make(chan *opening, suspect)}
 }
 
 // offer queues a put, or says that there is no room.
 func (q *openings) offer(o *opening, known, suspect bool) bool {
 	queue := q.fresh
 	switch {
+	case suspect && !known:
+		queue = q.hostile
 	case suspect:
 		queue = q.suspect
 	case known:
@@ -95,7 +100,33 @@ func (q *openings) next(done <-chan struct{}) *opening {
 	}
 }
 
+// pace lets one hostile put at a time in among the suspect ones, at an interval, until
+// done is closed.
+func (q *openings) pace(interval time.Duration, done <-chan struct{}) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		var o *opening
+		select {
+		case o = <-q.hostile:
+		case <-done:
+			return
+		}
+		select {
+		case q.suspect <- o:
+		case <-done:
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-done:
+			return
+		}
+	}
+}
+
 func (s *Service) startWorkers() {
+	s.workers.Go(func() { s.openings.pace(hostileEvery, s.ctx.Done()) })
 	for range runtime.GOMAXPROCS(0) {
 		s.workers.Go(func() {
 			for o := s.openings.next(s.ctx.Done()); o != nil; o = s.openings.next(s.ctx.Done()) {

@@ -127,7 +127,7 @@ func newService(c Config) *Service {
 		cfg:      c,
 		hub:      newHub(l),
 		known:    newKnown(l.Tracked),
-		openings: newOpenings(l.OpenQueue, l.OpenQueue, l.SuspectQueue),
+		openings: newOpenings(l.OpenQueue, l.SuspectQueue),
 		creates:  newBudgets[wire.AccountID](l.Creates, l.Tracked),
 		blobPuts: newBudgets[wire.AccountID](l.BlobPuts, l.Tracked),
 		failures: newBudgets[peer.ID](l.FailedOpenings, l.Tracked),

@@ -100,6 +100,7 @@ func TestNothingIsToldBeforeItIsStored(t *testing.T) {
 			t.Fatalf("%v before the log said that it is stored", got[0].State)
 		}
 		close(l.after)
+		synctest.Wait()
 		c.wantState(in.Handle, pb.OutcomeState_FORWARDED)
 	})
 }

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -95,8 +96,9 @@ func seconds(d time.Duration) uint32 { return uint32((d + time.Second - 1) / tim
 func (c *session) answer(ctx context.Context, now time.Time, body []byte, w mux.ReplyWriter, result *Result) (*pb.SubmitResponse, error) {
 	if !c.limit.allow(now) {
 		// Held, not answered at once: a client that repeats what it is refused would
-		// otherwise cost as much as it can send. Its places in flight are the bound.
-		timer := time.NewTimer(retryRate)
+		// otherwise cost as much as it can send. Its places in flight are the bound. Up to
+		// twice as long: what was held together must not come again as one wave.
+		timer := time.NewTimer(retryRate + rand.N(retryRate))
 		defer timer.Stop()
 		select {
 		case <-timer.C:
