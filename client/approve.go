@@ -26,7 +26,7 @@ func (c *Client) Knocks(ctx context.Context) ([]Knock, error) {
 	var out []Knock
 	err := c.eachOwned(ctx, func(row ownName, owner directory.Owner) error {
 		private := row.Identity[len(row.Identity)/2:]
-		return eachWaiting(ctx, owner, func(w directory.Waiting) {
+		return eachWaiting(ctx, owner.Requests, func(w directory.Waiting) {
 			out = append(out, Knock{hex.EncodeToString(w.Request[:]), row.Name, string(openNote(private, w.Note))})
 		})
 	})
@@ -45,7 +45,7 @@ func (c *Client) AnswerKnock(ctx context.Context, id string, approve bool) error
 	found := false
 	err = c.eachOwned(ctx, func(_ ownName, owner directory.Owner) error {
 		var here bool
-		if err := eachWaiting(ctx, owner, func(w directory.Waiting) { here = here || slices.Equal(w.Request[:], b) }); err != nil || !here {
+		if err := eachWaiting(ctx, owner.Requests, func(w directory.Waiting) { here = here || slices.Equal(w.Request[:], b) }); err != nil || !here {
 			return err
 		}
 		found = true
@@ -60,12 +60,12 @@ func (c *Client) AnswerKnock(ctx context.Context, id string, approve bool) error
 // maxWaitingPages bounds what one directory can make us read.
 const maxWaitingPages = 16
 
-// eachWaiting goes through the requests that wait for an owner, each once.
-func eachWaiting(ctx context.Context, owner directory.Owner, visit func(directory.Waiting)) error {
+// eachWaiting goes through the pages of requests that wait for an owner, each once.
+func eachWaiting(ctx context.Context, page func(ctx context.Context, after uint64) ([]directory.Waiting, bool, error), visit func(directory.Waiting)) error {
 	seen := map[vend.Digest]bool{}
 	after := uint64(0)
 	for range maxWaitingPages {
-		list, more, err := owner.Requests(ctx, after)
+		list, more, err := page(ctx, after)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"communicator/client"
 	"communicator/client/directory"
+	"communicator/client/registrar"
 	"communicator/dht/record"
 	"communicator/directory/authority"
 	"communicator/directory/proof"
@@ -221,4 +222,43 @@ func TestRegisterTellsOfWhatIsNotPublished(t *testing.T) {
 		}
 	}
 	t.Error("never published")
+}
+
+// TestRecordsFollowTheManifest: a namespace that has replaced its zone key is read at other
+// places of the overlay. Who holds a name has its records made anew and published there.
+func TestRecordsFollowTheManifest(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClub(t)
+	other := startPeer(t, c.node)
+	at := &clock{at: time.Now()}
+	alice := c.memberAt(at, c.node, other)
+	if own, err := alice.Register(ctx, "alice@club", client.RegisterOptions{Token: c.token()}); err != nil || own.Published.IsZero() {
+		t.Fatalf("published %v, %v", own.Published, err)
+	}
+	d, err := c.network.Directory(ctx, c.node.URI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := c.authority.Rotate(authority.Zone, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&registrar.Registrar{Authority: c.authority, Directory: d}).PutManifests(ctx); err != nil {
+		t.Fatal(err)
+	}
+	names, err := c.member(c.node, other).Names(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := names.Lookup(ctx, "alice@club"); err != nil || res.FromOverlay {
+		t.Fatalf("before: from the overlay %v, %v", res.FromOverlay, err)
+	}
+	for range 20 {
+		at.pass(13 * time.Hour / 20)
+		receive(t, alice)
+	}
+	if res, err := names.Lookup(ctx, "alice@club"); err != nil || !res.FromOverlay {
+		t.Errorf("after: from the overlay %v, %v", res.FromOverlay, err)
+	}
 }

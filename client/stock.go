@@ -42,10 +42,7 @@ func (c *Client) stockName(ctx context.Context, row ownName, p place) (ownName, 
 	if err != nil {
 		return row, err
 	}
-	missing := 0
-	if stock.OneTime <= stockLow {
-		missing = max(0, min(stockSize-stock.OneTime, stock.Room, maxVended-lastResorts-open))
-	}
+	missing := missingVended(stock.OneTime, stock.Room, open)
 	for range missing {
 		if row, err = c.vendable(ctx, row, true); err != nil {
 			break
@@ -61,6 +58,15 @@ func (c *Client) stockName(ctx context.Context, row ownName, p place) (ownName, 
 		return row, err
 	}
 	return c.changeName(ctx, row.setting(), func(now *ownName) { now.Stocked = c.now() })
+}
+
+// missingVended is how many one-time packages to make for a directory that has so many and
+// room for more, while somebody may still come through so many in all.
+func missingVended(stocked, room, open int) int {
+	if stocked > stockLow {
+		return 0
+	}
+	return max(0, min(stockSize-stocked, room, maxVended-lastResorts-open))
 }
 
 // uploadPending hands over what the directory does not have yet. What it refuses for good

@@ -11,6 +11,7 @@ import (
 	"communicator/client/directory"
 	"communicator/client/store"
 	"communicator/directory/proof"
+	"communicator/directory/vend"
 	"communicator/particle"
 	"communicator/wire"
 
@@ -211,5 +212,50 @@ func TestFirstMessageNeedsNoTurn(t *testing.T) {
 	case <-came:
 	case <-time.After(6 * watchSlice):
 		t.Fatal("nobody came")
+	}
+}
+
+// TestVendedPackagesAreBounded: a directory that says again and again that its stock is
+// empty gets no more than so many open mailboxes out of us.
+func TestVendedPackagesAreBounded(t *testing.T) {
+	for what, c := range map[string]struct{ stocked, room, open, want int }{
+		"nothing there":            {0, 100, 0, stockSize},
+		"one left":                 {1, 100, 0, stockSize - 1},
+		"enough left":              {stockLow + 1, 100, 0, 0},
+		"no room":                  {0, 0, 0, 0},
+		"room for one":             {0, 1, 0, 1},
+		"many open":                {0, 100, maxVended - lastResorts - 1, 1},
+		"as many open as may be":   {0, 100, maxVended - lastResorts, 0},
+		"more open than there may": {0, 100, maxVended, 0},
+		"more room than sense":     {0, 1 << 30, 0, stockSize},
+		"a stock below nothing":    {0, -1, 0, 0},
+	} {
+		if got := missingVended(c.stocked, c.room, c.open); got != c.want {
+			t.Errorf("%s: %d, not %d", what, got, c.want)
+		}
+	}
+	open := 0
+	for range 100 {
+		open += missingVended(0, 1<<30, open)
+	}
+	if open != maxVended-lastResorts {
+		t.Errorf("%d mailboxes are open", open)
+	}
+}
+
+// TestPagesOfRequestsAreBounded: a directory that never ends its list, or repeats itself.
+func TestPagesOfRequestsAreBounded(t *testing.T) {
+	pages, visits := 0, 0
+	endless := func(_ context.Context, after uint64) ([]directory.Waiting, bool, error) {
+		pages++
+		return []directory.Waiting{{Request: vend.Digest{byte(pages)}, Position: after + 1}, {Request: vend.Digest{200}, Position: after + 2}}, true, nil
+	}
+	check(t, eachWaiting(t.Context(), endless, func(directory.Waiting) { visits++ }))
+	if pages != maxWaitingPages || visits != maxWaitingPages+1 {
+		t.Errorf("%d pages, %d requests", pages, visits)
+	}
+	broken := func(context.Context, uint64) ([]directory.Waiting, bool, error) { return nil, false, errNobodyThere }
+	if err := eachWaiting(t.Context(), broken, func(directory.Waiting) { t.Error("visited") }); !errors.Is(err, errNobodyThere) {
+		t.Errorf("got %v", err)
 	}
 }

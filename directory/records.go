@@ -35,6 +35,7 @@ type recordMaker struct {
 type recordOf struct {
 	ns   proof.NSID
 	name proof.Name
+	zone proof.Key // another one makes records for other places
 }
 
 type keptRecords struct {
@@ -112,7 +113,7 @@ func (d *Directory) makeRecords(s *space, name proof.Name, zone ed25519.PrivateK
 	if err != nil {
 		return nil, err
 	}
-	of, now := recordOf{s.ns, name}, d.seconds()
+	of, now := recordOf{s.ns, name, proof.KeyOf(zone.Public().(ed25519.PublicKey))}, d.seconds()
 	if list := d.maker.get(of, statement.Version, now); list != nil {
 		return list, nil
 	}
