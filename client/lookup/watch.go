@@ -64,6 +64,10 @@ func (r *Resolver) Watch(ctx context.Context, name string, peers ...string) (Wat
 	}
 	w.Changed = true
 	w.Result, err = r.Lookup(ctx, name, peers...)
+	if err == nil && !slices.Contains(w.Logged, w.Result.Statement.Version) {
+		// In the overlay the holder's records go on, also when the namespace takes the name.
+		w.Result, err = r.FromDirectories(ctx, name, peers...)
+	}
 	if err != nil && !errors.Is(err, ErrFrozen) && ctx.Err() == nil {
 		w.Result = Result{}
 		w.Warnings = append(w.Warnings, "what is new could not be looked up: "+err.Error())

@@ -39,14 +39,29 @@ func TestWatchTellsOfAChange(t *testing.T) {
 	}
 }
 
+// TestWatchLooksBeyondTheOverlay: it has the record of a name's holder, from whom the
+// namespace has taken it.
+func TestWatchLooksBeyondTheOverlay(t *testing.T) {
+	club, w := clubOf(t, "alice", "bob")
+	w.overlay.put(club.record("alice", 0))
+	w.look("alice@club")
+	w.at(club, start.Add(time.Hour))
+	club.reset("alice", "mallory")
+	seen, err := w.Watch(t.Context(), "alice@club", peerURI)
+	check(t, err)
+	if !seen.Changed || len(seen.Warnings) != 0 || seen.Result.Statement.Version != 2 || !seen.Result.Held {
+		t.Errorf("version %d, %q", seen.Result.Statement.Version, seen.Warnings)
+	}
+}
+
 // TestWatchSeesWhatIsHidden: the overlay and the directory show the old statement, the
 // log has a newer one.
 func TestWatchSeesWhatIsHidden(t *testing.T) {
 	club, w := clubOf(t, "alice", "bob")
 	w.overlay.put(club.record("alice", 0))
+	w.node.shows = map[proof.Name][]byte{"alice": club.staple("alice")}
 	w.look("alice@club")
-	club.now = club.now.Add(time.Hour)
-	w.now = club.now
+	w.at(club, start.Add(time.Hour))
 	club.rotate("alice", "alice", "mallory")
 	seen, err := w.Watch(t.Context(), "alice@club", peerURI)
 	check(t, err)
