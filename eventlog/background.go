@@ -13,12 +13,14 @@ func (l *eventLog) startBackground() {
 		<-l.closing
 		cancel()
 	})
-	if l.dir == "" {
-		return // looking a key up costs nothing there
+	if l.dir != "" { // in memory looking a key up costs nothing
+		l.work.Go(func() { l.learnKeys(ctx) })
+		l.lookAtDisk()
 	}
-	l.work.Go(func() { l.learnKeys(ctx) })
-	l.lookAtDisk()
 	l.every(ctx, l.opts.DiskEvery, l.lookAtDisk)
+	if l.dir == "" {
+		return
+	}
 	l.every(ctx, l.opts.HeadEvery, func() {
 		if err := errors.Join(l.heads.look(), l.heads.sync()); err != nil {
 			l.fail(err)

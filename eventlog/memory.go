@@ -14,9 +14,21 @@ type Memory struct {
 	head  atomic.Pointer[Head]
 }
 
+// Clone returns a copy of what has been committed so far, as a disk has it after the
+// machine stopped now. The log that uses m may go on.
+func (m *Memory) Clone() *Memory {
+	out := new(Memory)
+	out.head.Store(m.head.Load()) // first: a head that is behind its rows is ordinary
+	out.root.Store(m.root.Load())
+	out.bytes.Store(m.bytes.Load())
+	return out
+}
+
 // OpenMemory opens a log that keeps its rows in memory: for simulations and tests.
-// It runs the same code as [Open] on another engine, and stores nothing durably.
+// It runs the same code as [Open] on another engine, and stores nothing durably. Free
+// space is looked at only if Options.Statfs says how much there is.
 func OpenMemory(o Options) (Log, error) {
+	disk := o.Statfs != nil
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
@@ -24,7 +36,10 @@ func OpenMemory(o Options) (Log, error) {
 	if o.Memory == nil {
 		o.Memory = new(Memory)
 	}
-	o.DiskEvery, o.HeadEvery, o.ScrubEvery = 0, 0, 0
+	if !disk {
+		o.DiskEvery = 0
+	}
+	o.HeadEvery, o.ScrubEvery, o.Ballast = 0, 0, 0
 	l := newEventLog(o, "", memoryEngine{o.Memory}, memoryHead{o.Memory})
 	if err := l.start(); err != nil {
 		return nil, err

@@ -55,11 +55,15 @@ func (n *Node) logTime() time.Time {
 }
 
 func (n *Node) openLog() (err error) {
-	if n.config.Dir == "" {
+	dir := n.config.LogDir
+	if n.config.Dir != "" {
+		dir = filepath.Join(n.config.Dir, logName)
+	}
+	if dir == "" {
 		n.log, err = eventlog.OpenMemory(n.logOptions())
 		return err
 	}
-	n.log, err = eventlog.Open(filepath.Join(n.config.Dir, logName), n.logOptions())
+	n.log, err = eventlog.Open(dir, n.logOptions())
 	if errors.Is(err, wire.ErrVersion) {
 		err = fmt.Errorf("the log was written by a newer version of this program: install that, nothing was changed: %w", err)
 	}

@@ -50,6 +50,7 @@ type Config struct {
 
 	Key     ed25519.PrivateKey // without Dir; nil: a new one from Rand
 	Memory  *eventlog.Memory   // without Dir: where the log keeps its rows; nil: new
+	LogDir  string             // without Dir: where the log is, on disk, instead of Memory
 	Keyring *keyring.Ring      // nil: that of Dir, or one in memory
 	// DescriptorFile keeps the descriptors' chain where there is no Dir, for a node
 	// that is opened again; empty: in memory.

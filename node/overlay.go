@@ -74,6 +74,15 @@ func (n *Node) openOverlay() error {
 	return nil
 }
 
+// OverlayPeers is how many servers of the overlay the node knows; 0 as long as it has not
+// joined.
+func (n *Node) OverlayPeers() int {
+	if n.overlay == nil {
+		return 0
+	}
+	return n.overlay.dht.Stats().Peers
+}
+
 // bootstrapPeers parses the peers that the node starts from.
 func bootstrapPeers(c config.DHT) ([]peer.AddrInfo, error) {
 	known := make([]peer.AddrInfo, 0, len(c.Bootstrap))

@@ -81,7 +81,7 @@ var may = map[string][]string{
 	"simulations/model": {"simulations/scenario", "simulations/script", "simulations/trace", "simulations/wall",
 		"relay/queue", "mailbox/admit", "client/route", "directory/vend", "particle", "mailbox/address", "wire/..."},
 	"simulations/real": {"simulations/scenario", "simulations/script", "simulations/trace", "simulations/wall", "simulations/memnet",
-		"node/...", "client/...", "dht/...", "eventlog", "mailbox/keyring", "wire/..."},
+		"node/...", "client/...", "dht/...", "eventlog", "mailbox/keyring", "mailbox/admit", "relay/receipt", "wire/..."},
 	"simulations": {"simulations/..."},
 
 	"internal/agentproc": {"node", "node/config"},

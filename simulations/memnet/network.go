@@ -25,6 +25,7 @@ var (
 	ErrRefused   = errors.New("memnet: connection refused")
 	ErrWrongPeer = errors.New("memnet: another peer listens at the address")
 	ErrInUse     = errors.New("memnet: address is in use")
+	ErrSevered   = errors.New("memnet: host was severed")
 	ErrClosed    = errors.New("memnet: network is closed")
 	ErrAddress   = errors.New("memnet: not an /ip4 or /ip6 address with a /tcp port")
 )
@@ -69,7 +70,7 @@ type Network struct {
 	mu        sync.Mutex // guards what follows; never held across a wait or a hook
 	listeners map[netip.AddrPort]*listener
 	links     map[*link]struct{} // live connections
-	group     map[peer.ID]int    // of the partition in force; nil when there is none
+	group     func(peer.ID) int  // of the partition in force; nil when there is none
 	changed   chan struct{}      // closed and replaced when the partition changes
 	hosts     []host.Host
 	keys      peerstore.Peerstore // of peers, for dialers; nil before the first
@@ -172,13 +173,18 @@ func (n *Network) Partition(groups ...[]peer.ID) {
 			group[id] = i + 1
 		}
 	}
-	n.repartition(group)
+	n.repartition(func(id peer.ID) int { return group[id] })
 }
+
+// PartitionBy is [Network.Partition] for hosts that come and go: group says to which group
+// a host belongs, those that do not exist yet included. It must give the same answer until
+// the partition changes, and must not call back into the network.
+func (n *Network) PartitionBy(group func(peer.ID) int) { n.repartition(group) }
 
 // Heal ends the partition.
 func (n *Network) Heal() { n.repartition(nil) }
 
-func (n *Network) repartition(group map[peer.ID]int) {
+func (n *Network) repartition(group func(peer.ID) int) {
 	n.mu.Lock()
 	n.group = group
 	close(n.changed)
@@ -193,10 +199,50 @@ func (n *Network) repartition(group map[peer.ID]int) {
 	}
 }
 
+// Sever ends what a host has on its network, as when a machine's process is killed: its
+// connections are reset, and it neither listens nor dials any more. The host itself goes
+// on until its owner closes it; its addresses are free at once.
+func Sever(h host.Host) {
+	s, ok := h.Network().(*swarm.Swarm)
+	if !ok {
+		return
+	}
+	t, ok := s.TransportForDialing(anyAddress).(*Transport)
+	if !ok {
+		return // closed, or on another network
+	}
+	t.severed.Store(true)
+	n := t.net
+	n.mu.Lock()
+	var listeners []*listener
+	for _, l := range n.listeners {
+		if l.t == t {
+			listeners = append(listeners, l)
+		}
+	}
+	var links []*link
+	for l := range n.links {
+		if l.ends[0].t == t || l.ends[1].t == t {
+			links = append(links, l)
+		}
+	}
+	n.mu.Unlock()
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+	for _, l := range links {
+		l.abort()
+	}
+}
+
+// anyAddress is one that a [Transport] dials.
+var anyAddress = ma.StringCast("/ip4/192.0.2.1/tcp/1")
+
 func (n *Network) cut(a, b peer.ID) bool {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.group[a] != n.group[b]
+	group := n.group
+	n.mu.Unlock()
+	return group != nil && group(a) != group(b)
 }
 
 // changes returns a channel that is closed when the partition next changes.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/connmgr"
@@ -24,6 +25,8 @@ type Transport struct {
 	key    crypto.PubKey
 	limits network.ResourceManager
 	gater  connmgr.ConnectionGater // may be nil
+
+	severed atomic.Bool // see [Sever]
 }
 
 var _ transport.Transport = (*Transport)(nil)
@@ -52,6 +55,9 @@ func (t *Transport) Listen(addr ma.Multiaddr) (transport.Listener, error) {
 	if t.net.closed {
 		return nil, ErrClosed
 	}
+	if t.severed.Load() {
+		return nil, ErrSevered
+	}
 	if t.net.listeners[at] != nil {
 		return nil, ErrInUse
 	}
@@ -64,6 +70,9 @@ func (t *Transport) Dial(ctx context.Context, addr ma.Multiaddr, id peer.ID) (tr
 	at, err := addrPort(addr)
 	if err != nil {
 		return nil, err
+	}
+	if t.severed.Load() {
+		return nil, ErrSevered
 	}
 	scope, err := t.limits.OpenConnection(network.DirOutbound, true, addr)
 	if err != nil {
@@ -111,6 +120,9 @@ func (t *Transport) dial(ctx context.Context, at netip.AddrPort, id peer.ID, sco
 	}
 	if l.t.id != id {
 		return nil, ErrWrongPeer
+	}
+	if t.severed.Load() {
+		return nil, ErrSevered
 	}
 	out, err := l.connect(t, num, netip.AddrPortFrom(t.from, port), scope)
 	if err != nil {
