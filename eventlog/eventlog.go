@@ -77,10 +77,14 @@ func (r *request) finish(err error) {
 }
 
 func newEventLog(o Options, dir string, eng engine, heads headStore) *eventLog {
+	queue := queueLength
+	if dir == "" {
+		queue = memoryQueue
+	}
 	l := &eventLog{
 		opts: o, dir: dir, eng: eng, heads: heads, projections: o.Projections,
 		pub: o.Signer.Public().(ed25519.PublicKey), tagger: newTagger(tagsKey(o.Signer)),
-		queue: make(chan *request, queueLength), commits: make(chan *batch, 1), idle: make(chan error, 1),
+		queue: make(chan *request, queue), commits: make(chan *batch, 1), idle: make(chan error, 1),
 		relearn: make(chan struct{}, 1), maintenance: make(chan struct{}, 1),
 		closing: make(chan struct{}), stopped: make(chan struct{}), flushed: allFlushed,
 	}

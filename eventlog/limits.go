@@ -60,7 +60,11 @@ const (
 )
 
 // queueLength is how many requests wait for the writer before callers block.
-const queueLength = 4096
+// memoryQueue is that of a log in memory, of which a simulation has thousands.
+const (
+	queueLength = 4096
+	memoryQueue = 256
+)
 
 // Defaults of [Options].
 const (

@@ -60,8 +60,8 @@ type Config struct {
 	// LogOptions changes how the log is opened.
 	LogOptions func(*eventlog.Options)
 	// Warm are servers of the overlay that the node knows from the start, as one does
-	// that has long been running: it asks nobody for others, and its descriptor is due
-	// to be published again some time in the next hours.
+	// that has long been running: it does not refresh its routing table, and its
+	// descriptor is due to be published again some time in the next hours.
 	Warm []peer.AddrInfo
 	// NewHost makes the libp2p host. Nil: TCP with TLS or Noise.
 	NewHost func(HostSettings) (host.Host, error)

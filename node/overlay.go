@@ -49,8 +49,14 @@ func (n *Node) openOverlay() error {
 	if err != nil {
 		return err
 	}
+	warm := len(n.config.Warm) > 0
+	refresh := time.Duration(0)
+	if warm {
+		refresh = -1 // the first one would ask for everybody at once
+	}
 	d, err := dht.New(n.host, dht.Config{
-		Server: c.Server, Network: c.Network, WorkBits: c.WorkBits,
+		Refresh: refresh,
+		Server:  c.Server, Network: c.Network, WorkBits: c.WorkBits,
 		// Machines of one private network share their address group.
 		Private: n.settings.AllowPrivate, AnyGroup: n.settings.AllowPrivate,
 		Attest: dht.Quota{Records: c.Records, Bytes: int64(c.Bytes)},
@@ -59,7 +65,6 @@ func (n *Node) openOverlay() error {
 	if err != nil {
 		return err
 	}
-	warm := len(n.config.Warm) > 0
 	own, err := dht.NewRepublisher(d, dht.RepublishConfig{Now: n.Now, Settled: warm})
 	if err == nil && warm {
 		err = d.Warm(n.config.Warm)

@@ -15,6 +15,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -99,20 +102,72 @@ func (n *Network) Host(key crypto.PrivKey, addr ma.Multiaddr, options ...libp2p.
 	if err != nil {
 		return nil, err
 	}
-	if n.listenerAt(at) != nil { // libp2p leaks goroutines when it cannot listen
+	if n.listenerAt(at) != nil {
 		return nil, ErrInUse
 	}
-	options = append([]libp2p.Option{libp2p.Identity(key), n.Transport(at.Addr())}, options...)
-	if at.Port() == 0 {
-		options = append(options, libp2p.NoListenAddrs)
-	} else {
-		options = append(options, libp2p.ListenAddrs(addr))
+	if at.Port() != 0 {
+		options = append([]libp2p.Option{libp2p.ListenAddrs(addr)}, options...)
 	}
-	h, err := libp2p.New(append(options, defaults)...)
+	h, err := n.build(key, at.Addr(), append(options, defaults))
 	if err != nil {
 		return nil, err
 	}
 	return n.remember(h)
+}
+
+// build does what libp2p's constructor would, without its container of constructors,
+// which a host keeps for life: a quarter of a megabyte that a network of thousands would
+// rather not have. An option that asks for more than a host on this network has is
+// without effect.
+func (n *Network) build(key crypto.PrivKey, from netip.Addr, options []libp2p.Option) (host.Host, error) {
+	c := &libp2p.Config{PeerKey: key}
+	if err := c.Apply(options...); err != nil {
+		return nil, err
+	}
+	id, err := peer.IDFromPrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	book, err := pstoremem.NewPeerstore()
+	if err != nil {
+		return nil, err
+	}
+	bus := eventbus.NewBus()
+	s, err := swarm.NewSwarm(id, book, bus, swarmOptions(c)...)
+	if err != nil {
+		return nil, errors.Join(err, book.Close())
+	}
+	err = errors.Join(book.AddPrivKey(id, key), book.AddPubKey(id, key.GetPublic()), s.AddTransport(&Transport{
+		net: n, from: from, id: id, key: key.GetPublic(), limits: c.ResourceManager, gater: c.ConnectionGater}))
+	if err == nil && len(c.ListenAddrs) > 0 {
+		err = s.Listen(c.ListenAddrs...)
+	}
+	var h *basichost.BasicHost
+	if err == nil {
+		h, err = basichost.NewHost(s, &basichost.HostOpts{
+			EventBus: bus, ConnManager: c.ConnManager, AddrsFactory: c.AddrsFactory, EnablePing: !c.DisablePing,
+			UserAgent: c.UserAgent, ProtocolVersion: c.ProtocolVersion,
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close(), book.Close())
+	}
+	h.Start()
+	return h, nil
+}
+
+func swarmOptions(c *libp2p.Config) []swarm.Option {
+	o := append(c.SwarmOpts, swarm.WithResourceManager(c.ResourceManager))
+	if c.ConnectionGater != nil {
+		o = append(o, swarm.WithConnectionGater(c.ConnectionGater))
+	}
+	if c.DialTimeout != 0 {
+		o = append(o, swarm.WithDialTimeout(c.DialTimeout))
+	}
+	if c.MultiaddrResolver != nil {
+		o = append(o, swarm.WithMultiaddrResolver(c.MultiaddrResolver))
+	}
+	return o
 }
 
 // remember has the network close a host. Those that their owners have closed are
@@ -137,31 +192,18 @@ func (n *Network) remember(h host.Host) (host.Host, error) {
 	return h, nil
 }
 
-// Transport is the option that gives a host made elsewhere this network's
-// transport, dialling from the given IP address.
-func (n *Network) Transport(from netip.Addr) libp2p.Option {
-	return libp2p.Transport(func(key crypto.PrivKey, limits network.ResourceManager, gater connmgr.ConnectionGater) (*Transport, error) {
-		id, err := peer.IDFromPrivateKey(key)
-		if err != nil {
-			return nil, err
-		}
-		return &Transport{net: n, from: from, id: id, key: key.GetPublic(), limits: limits, gater: gater}, nil
-	})
-}
-
 // defaults fills in what a host on this network does without unless asked for.
 func defaults(cfg *libp2p.Config) error {
 	cfg.DisableMetrics = true
 	cfg.DisablePing = true
 	cfg.DisableIdentifyAddressDiscovery = true
-	cfg.Relay, cfg.RelayCustom = false, true
 	if cfg.ResourceManager == nil {
 		cfg.ResourceManager = &network.NullResourceManager{}
 	}
 	if cfg.ConnManager == nil {
 		cfg.ConnManager = connmgr.NullConnMgr{}
 	}
-	return libp2p.FallbackDefaults(cfg)
+	return nil
 }
 
 // Partition cuts the network into groups: a host hears only those of its own

@@ -47,9 +47,13 @@ const maxRequest = 64 << 10
 
 // Of clients.
 const (
-	// spareConns are connections beyond those that watch: for sending, and for upkeep.
-	spareConns = 6
-	passphrase = "simulated"
+	// spareConns are connections beyond those that watch, for sending and for upkeep:
+	// what is used least is closed.
+	spareConns = 2
+	// watchedAgents is at how many agents a relationship's mailboxes are: two and a
+	// lifeline, as clients have it.
+	watchedAgents = 3
+	passphrase    = "simulated"
 )
 
 // cheapKDF is the least that a profile's passphrase costs.
