@@ -30,6 +30,7 @@ type agent struct {
 	number  int32
 	key     ed25519.PrivateKey
 	id      peer.ID
+	addrs   []ma.Multiaddr
 	hostile script.Hostile
 	full    atomic.Bool // its disk
 
@@ -51,7 +52,7 @@ func newAgent(w *world, number int32) (*agent, error) {
 		seed = binary.BigEndian.AppendUint64(seed, r.Uint64())
 	}
 	a := &agent{w: w, number: number, key: ed25519.NewKeyFromSeed(seed), hostile: w.s.Agents[number].Hostile,
-		memory: new(eventlog.Memory), turn: make(chan struct{}, 1)}
+		addrs: []ma.Multiaddr{ma.StringCast(agentAddr(number))}, memory: new(eventlog.Memory), turn: make(chan struct{}, 1)}
 	a.turn <- struct{}{}
 	key, err := crypto.UnmarshalEd25519PrivateKey(a.key)
 	if err != nil {
@@ -67,7 +68,7 @@ func newAgent(w *world, number int32) (*agent, error) {
 
 // info is how others reach the agent.
 func (a *agent) info() peer.AddrInfo {
-	return peer.AddrInfo{ID: a.id, Addrs: []ma.Multiaddr{ma.StringCast(agentAddr(a.number))}}
+	return peer.AddrInfo{ID: a.id, Addrs: a.addrs}
 }
 
 func (a *agent) public() ed25519.PublicKey { return a.key.Public().(ed25519.PublicKey) }

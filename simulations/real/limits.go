@@ -23,6 +23,8 @@ const (
 	acceptTries   = 5                // of a relationship that a lost connection interrupts
 	meetPatience  = 30 * time.Minute // for both sides of every relationship to have a session
 	meetEvery     = time.Second
+	onEvery       = 5 * time.Millisecond // between two devices that are switched on
+	warmUp        = 10 * time.Second     // for the last one to watch
 	// Work of records in the overlay, and of accounts, in bits: next to none.
 	stampBits, accountBits = 1, 1
 )
@@ -44,6 +46,13 @@ const (
 
 // maxRequest is the largest request to the overlay that a hostile agent reads, in bytes.
 const maxRequest = 64 << 10
+
+// What lies beside what the garbage collector sees, in bytes: of each profile, which is
+// SQLite's, and of the program.
+const (
+	profileMemory = 480 << 10
+	reserved      = 64 << 20
+)
 
 // Of clients.
 const (

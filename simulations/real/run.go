@@ -108,9 +108,8 @@ func memoryDir() string {
 
 // play runs from nobody being there to the end of the script.
 func (w *world) play() error {
-	if w.limits.Memory > 0 {
-		// What profiles keep lies beside what the garbage collector sees.
-		before := debug.SetMemoryLimit(w.limits.Memory / 4 * 3)
+	if limit := w.limits.Memory - reserved - int64(len(w.users))*profileMemory; w.limits.Memory > 0 {
+		before := debug.SetMemoryLimit(max(limit, w.limits.Memory/2))
 		defer debug.SetMemoryLimit(before)
 	}
 	w.phase("starting")

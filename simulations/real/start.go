@@ -26,16 +26,21 @@ func (w *world) open() error {
 	}
 	w.extra("real_setup_users", began)
 	began = newStage()
-	for _, u := range w.users {
-		u.switchOn()
-	}
-	if err := each(w.ctx, w, w.s.Relations, w.introduce); err != nil {
+	if err := each(w.ctx, w, w.s.Relations, w.meet); err != nil {
 		return err
 	}
-	if err := w.await(meetPatience, meetEvery, w.allMet); err != nil {
-		return fmt.Errorf("relationships: %w", err)
-	}
 	w.extra("real_setup_relationships", began)
+	began = newStage()
+	for _, u := range w.users {
+		u.switchOn()
+		if !w.sleep(onEvery) {
+			return context.Cause(w.ctx)
+		}
+	}
+	if !w.sleep(warmUp) {
+		return context.Cause(w.ctx)
+	}
+	w.extra("real_setup_devices", began)
 	return nil
 }
 
@@ -90,52 +95,43 @@ func (w *world) bootstrap(self int32) (uris []string) {
 	return uris
 }
 
-// introduce begins a relationship: one invites, the other accepts.
-func (w *world) introduce(r script.Relation) error {
+// meet begins a relationship, with both devices on, and waits for a session on both
+// sides. Devices are off otherwise: an idle one has connections open that were of use
+// while it met others.
+func (w *world) meet(r script.Relation) (err error) {
 	a, b := w.users[r.A], w.users[r.B]
-	link := ""
-	for try := 1; ; try++ {
-		var err error
-		if link == "" {
-			inv, ierr := a.client.Invite(w.ctx, nameOf(r.B))
-			link, err = inv.Link, ierr
-		}
-		if err == nil {
-			_, err = b.client.Accept(w.ctx, link, nameOf(r.A))
-		}
-		if err == nil {
-			return nil
-		}
-		if try == acceptTries || w.ctx.Err() != nil {
-			return fmt.Errorf("users %d and %d: %w", r.A, r.B, err)
-		}
-		time.Sleep(time.Second)
+	a.hold()
+	b.hold()
+	defer func() { err = errors.Join(err, a.release(), b.release()) }()
+	if err := w.introduce(r); err != nil {
+		return fmt.Errorf("users %d and %d: %w", r.A, r.B, err)
 	}
-}
-
-func (w *world) allMet() bool {
-	for ; w.metSoFar < len(w.s.Relations); w.metSoFar++ {
-		r := w.s.Relations[w.metSoFar]
-		if !w.users[r.A].hasMet(r.B) || !w.users[r.B].hasMet(r.A) {
-			return false
+	for began := time.Now(); !a.hasMet(r.B) || !b.hasMet(r.A); {
+		if time.Since(began) > meetPatience {
+			return fmt.Errorf("users %d and %d have no session after %v", r.A, r.B, meetPatience)
 		}
-	}
-	return true
-}
-
-var errPatience = errors.New("real: took too long")
-
-// await waits until something holds.
-func (w *world) await(patience, every time.Duration, holds func() bool) error {
-	for began := time.Now(); !holds(); {
-		if time.Since(began) > patience {
-			return errPatience
-		}
-		if !w.sleep(every) {
+		if !w.sleep(meetEvery) {
 			return context.Cause(w.ctx)
 		}
 	}
 	return nil
+}
+
+// introduce has one invite and the other accept.
+func (w *world) introduce(r script.Relation) error {
+	inv, err := w.users[r.A].client.Invite(w.ctx, nameOf(r.B))
+	if err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		_, err := w.users[r.B].client.Accept(w.ctx, inv.Link, nameOf(r.A))
+		if err == nil || try == acceptTries {
+			return err
+		}
+		if !w.sleep(meetEvery) {
+			return context.Cause(w.ctx)
+		}
+	}
 }
 
 // sleep waits, and says whether the run goes on.

@@ -24,6 +24,7 @@ type user struct {
 
 	mu      sync.Mutex // guards what follows
 	on      bool
+	holds   int                // before the run begins: who needs the device on
 	stop    context.CancelFunc // of Follow, while the device is on
 	ended   chan error         // of Follow
 	waiting []script.Send      // written while the device was off
@@ -78,6 +79,25 @@ func (u *user) create(ctx context.Context) (err error) {
 		if _, err := u.client.AddAgent(ctx, u.w.agents[a].uri()); err != nil {
 			return fmt.Errorf("user %d: agent %d: %w", u.number, a, err)
 		}
+	}
+	return nil
+}
+
+// hold has the device on until release.
+func (u *user) hold() {
+	u.mu.Lock()
+	u.holds++
+	u.mu.Unlock()
+	u.switchOn()
+}
+
+func (u *user) release() error {
+	u.mu.Lock()
+	u.holds--
+	last := u.holds == 0
+	u.mu.Unlock()
+	if last {
+		return u.switchOff()
 	}
 	return nil
 }
@@ -202,7 +222,7 @@ func (u *user) went(number uint32, e client.DeliveryChanged) {
 	u.w.messages.went(number, e.State, by, mailbox)
 }
 
-// meet says whether the user has a session with a contact that both sides know of.
+// hasMet says whether the user has a session with a contact that both sides know of.
 func (u *user) hasMet(peer int32) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
