@@ -70,6 +70,7 @@ const (
 	lookupHops     = 2
 	lookupTrips    = 4
 	lookupFlat     = 512 // servers up to which that many suffice
+	joinTrips      = 16  // of a server that knows three addresses: 13 among 64, 16 among 256 and 512
 	bitsPerHop     = 4.3 // of the distance that each further answer takes off: log2 of 20 peers
 	lookupExtra    = 4   // servers met beside the nearest
 	settledServers = 3   // the nearest must have answered

@@ -184,6 +184,7 @@ func (w *world) device(user int32, on bool) {
 	u.on = on
 	u.life++
 	if !on {
+		u.onTotal += w.now - u.onSince
 		return
 	}
 	u.onSince = w.now

@@ -20,6 +20,7 @@ const (
 	ackArrives                     // obj delivery, a receiving agent, b user
 	answerDue                      // obj side
 	agentUp                        // a agent
+	agentJoined                    // a agent
 	agentMissed                    // a agent: its users give it up
 	agentNoticed                   // a agent, b user: its leaving is noticed
 	setCloses                      // obj set

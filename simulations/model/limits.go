@@ -29,7 +29,7 @@ const (
 	addressLife = 60 * 24 * time.Hour
 
 	answerDelay   = 30 * time.Second // client.DefaultAckDelay
-	maxOpen       = 4                // transport.DefaultMaxOpen
+	maxOpen       = 6                // transport.DefaultMaxOpen
 	dialTimeout   = 10 * time.Second
 	callTimeout   = 20 * time.Second
 	outcomeWait   = 10 * time.Second // client

@@ -28,6 +28,19 @@ func (w *world) begin() {
 		w.at(int64(sampleEvery), event{kind: sample})
 	}
 	w.lookups.begin(w)
+	if w.s.Scenario.Nodes.Start == "cold" {
+		w.join()
+	}
+}
+
+// join has every agent find its place in the overlay through a few others. They take mail
+// meanwhile: nothing of a message's way needs the overlay.
+func (w *world) join() {
+	for i := range w.agents {
+		known := &w.agents[w.decide.IntN(len(w.agents))]
+		took := w.trips(joinTrips, w.agents[i].region, known.region)
+		w.at(took, event{kind: agentJoined, a: int32(i)})
+	}
 }
 
 // play runs the loop and says what ended it before its time.
@@ -105,6 +118,9 @@ func (w *world) handle(e *event) {
 		w.onAnswerDue(e)
 	case agentUp:
 		w.onAgentUp(e)
+	case agentJoined:
+		w.rec.Event(trace.Event{At: time.Duration(w.now), Kind: trace.Joined, User: trace.None, Peer: trace.None,
+			Agent: e.a, Other: trace.None, Took: time.Duration(w.now)})
 	case agentMissed:
 		w.onAgentMissed(e)
 	case agentNoticed:
@@ -125,10 +141,11 @@ func (w *world) handle(e *event) {
 
 // sampleLoads tells each agent's state.
 func (w *world) sampleLoads() {
+	watchers := w.watchers()
 	for i := range w.agents {
 		a := &w.agents[i]
 		w.rec.Load(trace.Load{At: time.Duration(w.now), Agent: int32(i), Queued: int(a.queued), Held: int(a.held),
-			Bytes: a.bytes + a.log*eventBytes, Events: a.log, Conns: int(a.linkCount)})
+			Bytes: a.bytes + a.log*eventBytes, Events: a.log, Conns: int(a.linkCount + watchers[i])})
 	}
 }
 
@@ -166,6 +183,7 @@ func (w *world) finish(stopped string) trace.Outcome {
 	if len(w.agents) > sampledAgents || stopped != "" {
 		w.sampleLoads()
 	}
+	w.turnsBytes()
 	for p, n := range w.count.bytes {
 		if n > 0 {
 			w.rec.Bytes(protocolNames[p], n)
@@ -178,7 +196,7 @@ func (w *world) finish(stopped string) trace.Outcome {
 	o.Extra = map[string]float64{
 		"model_events": float64(w.count.events), "model_automatic": float64(w.count.automatic),
 		"model_recognised": float64(w.count.recognised), "model_lost_to_hostile": float64(w.count.lostHostile),
-		"model_under_way": float64(w.messages.live()),
+		"model_under_way": float64(w.messages.live()), "model_watch_turns": float64(w.count.turns),
 	}
 	return o
 }

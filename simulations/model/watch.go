@@ -173,7 +173,53 @@ func (w *world) takeIn(m *message, bx *box, agent int32, size int32) {
 		return
 	}
 	m.received = true
-	w.tell(m, trace.Event{Kind: trace.Received, User: m.from, Peer: m.to, Agent: trace.None, Other: agent, Mailbox: name,
-		Took: time.Duration(w.now - m.sent)})
+	w.tell(m, trace.Event{Kind: trace.Received, User: m.from, Peer: m.to, Agent: trace.None, Other: agent, Mailbox: name})
 	w.learn(m, bx)
+}
+
+// turnsBytes adds what the turns of those who wait for mail carried: a connection and a
+// watch for each, which nothing in the loop runs for.
+func (w *world) turnsBytes() {
+	if len(w.s.Users) == 0 {
+		return
+	}
+	const turn = dialBytes + setupBytes + 2*frameBytes
+	for i := range w.users {
+		u := &w.users[i]
+		if w.groups(int32(i)) <= maxOpen {
+			continue
+		}
+		online := u.onTotal
+		if u.on {
+			online += w.now - u.onSince
+		}
+		turns := online / int64(watchSlice) * maxOpen
+		w.count.bytes[protoDial] += turns * turn
+		w.count.bytes[protoMailbox] += turns * (helloBytes + watchBytes + 2*frameBytes)
+		w.count.turns += turns
+	}
+}
+
+// watchers is how many connections each agent has from devices that watch, on average over
+// a turn.
+func (w *world) watchers() []int32 {
+	sum := make([]float64, len(w.agents))
+	for i := range w.users {
+		u := &w.users[i]
+		if !u.on {
+			continue
+		}
+		contacts := len(w.s.Users[i].Contacts)
+		share := min(1, float64(maxOpen)/float64(max(1, w.groups(int32(i)))))
+		for _, a := range u.receive {
+			if a >= 0 {
+				sum[a] += float64(float64(contacts) * share)
+			}
+		}
+	}
+	out := make([]int32, len(sum))
+	for i, x := range sum {
+		out[i] = int32(x + 0.5)
+	}
+	return out
 }

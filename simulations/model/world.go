@@ -96,6 +96,7 @@ type user struct {
 	group    int32
 	life     uint32 // counts how often the device was switched
 	onSince  int64
+	onTotal  int64  // of earlier times
 	outbox   uint32 // first message under way
 	sending  [script.MaxAgents]int32
 	receive  [script.MaxAgents]int32
@@ -243,7 +244,7 @@ const (
 type counters struct {
 	events, sent, automatic, recognised, attempts, puts int64
 	lost, lostHostile                                   int64
-	shownTwice                                          int64
+	turns                                               int64
 	bytes                                               [protocols]int64
 	broken                                              []string
 }
