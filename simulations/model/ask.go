@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"time"
 
 	"communicator/client/route"
@@ -16,9 +17,17 @@ const (
 	saidWrong       // a receipt that does not verify
 )
 
+// slots is how many connections a user's client has open at once.
+func (w *world) slots(user int32) int {
+	if n := w.s.Scenario.Privacy.Connections; n > 0 {
+		return n
+	}
+	return w.groups(user) + spareConnections
+}
+
 // crowded says whether a user's mailboxes take turns on the connections that may be open:
 // then every request dials.
-func (w *world) crowded(user int32) bool { return w.groups(user) >= maxOpen }
+func (w *world) crowded(user int32) bool { return w.groups(user) >= w.slots(user) }
 
 // groups is how many connections a user's watches would need: one for each relationship at
 // each agent.
@@ -33,14 +42,31 @@ func (w *world) approach(m *message, agent int32) (setup int64, ok bool) {
 	if !a.up {
 		return w.trips(1, u.region, a.region), false
 	}
-	if s.conn == agent+1 && s.life == a.life && s.uses == u.life && !w.crowded(m.from) {
+	if s.uses != u.life {
+		s.conns, s.uses = [script.MaxAgents]uint32{}, u.life
+	}
+	if c := w.conn(s, u, agent); c != nil && *c == a.life && !w.crowded(m.from) && !w.silent(agent) {
 		return 0, true
 	}
-	s.conn = 0
 	w.dial(trace.UserMachine(m.from), agent)
 	setup = w.trips(dialTrips+identifyTrips+helloTrips, u.region, a.region)
 	w.carry(protoSubmit, w.now+setup, trace.UserMachine(m.from), agent, helloBytes)
 	return setup, true
+}
+
+// conn is the connection of a relationship at a sending agent: the life of the agent that
+// it leads to. Nil for an agent that the user has left.
+func (w *world) conn(s *side, u *user, agent int32) *uint32 {
+	if i := slices.Index(u.sending[:], agent); i >= 0 {
+		return &s.conns[i]
+	}
+	return nil
+}
+
+// silent says whether connections to an agent have died of silence by now.
+func (w *world) silent(agent int32) bool {
+	a := &w.agents[agent]
+	return a.cutFrom > a.cutTo && w.now-a.cutFrom > int64(breakAfter)
 }
 
 // ask sends a request of a client about an attempt to its sending agent.
@@ -49,6 +75,7 @@ func (w *world) ask(ai uint32, k kind, size int, wait int64) {
 	m := w.messages.at(at.message)
 	at.ask++
 	at.asking = true
+	w.sides[m.side].flying++
 	e := event{kind: k, obj: ai, gen: at.gen, a: at.sender, b: m.from, x: at.ask,
 		life: w.agents[at.sender].life, life2: w.users[m.from].life}
 	setup, ok := w.approach(m, at.sender)
@@ -144,35 +171,41 @@ func (w *world) onReceiptArrives(e *event) {
 	if at == nil {
 		return
 	}
-	at.asking = false
-	mi := at.message
-	m := w.messages.at(mi)
+	m := w.messages.at(at.message)
 	if e.y != saidYes {
-		pause := w.retryPause(at)
+		w.again(at, false)
 		if e.y == saidLater {
-			pause = max(pause, int64(retryStorage))
+			at.nextTry = max(at.nextTry, w.now+int64(retryStorage))
 		}
-		at.tries++
-		at.nextTry = w.now + pause
-		w.advance(mi)
+		w.landed(at)
 		return
 	}
-	w.trouble(troubleKey{m.from, at.sender, false}, false)
-	s := &w.sides[m.side]
-	s.conn, s.life, s.uses = at.sender+1, e.life, w.users[m.from].life
+	w.heard(e, m)
 	at.state, at.tries, at.nextTry = uint8(route.Submitted), 0, w.now
 	if !m.accepted {
 		m.accepted = true
 		w.tell(m, trace.Event{Kind: trace.Accepted, User: m.from, Peer: trace.None, Agent: at.sender, Other: trace.None})
 	}
-	if m.open {
-		w.advance(mi)
-	}
+	w.landed(at)
 }
 
-// retryPause is how long a submission waits that its agent did not take.
-func (w *world) retryPause(at *attempt) int64 {
-	return int64(policy.Reconnect(uint64(at.tries), time.Duration(w.now-at.created), w.decide))
+// again schedules the next try, after one that brought nothing.
+func (w *world) again(at *attempt, unreachable bool) {
+	pause := policy.Backoff(uint64(at.tries), w.decide)
+	if unreachable {
+		pause = policy.Reconnect(uint64(at.tries), time.Duration(w.now-at.created), w.decide)
+	}
+	at.tries++
+	at.nextTry = w.now + int64(pause)
+}
+
+// heard notes that a sending agent answered.
+func (w *world) heard(e *event, m *message) {
+	w.trouble(troubleKey{m.from, e.a, false}, false)
+	s, u := &w.sides[m.side], &w.users[m.from]
+	if c := w.conn(s, u, e.a); c != nil && s.uses == u.life {
+		*c = e.life
+	}
 }
 
 func (w *world) onAskFails(e *event) {
@@ -180,19 +213,13 @@ func (w *world) onAskFails(e *event) {
 	if at == nil {
 		return
 	}
-	at.asking = false
 	m := w.messages.at(at.message)
 	w.trouble(troubleKey{m.from, at.sender, false}, true)
-	w.sides[m.side].conn = 0
-	if at.state == uint8(route.Pending) {
-		at.nextTry = w.now + w.retryPause(at)
-	} else {
-		at.nextTry = w.now + int64(policy.Backoff(uint64(at.tries), w.decide))
+	if c := w.conn(&w.sides[m.side], &w.users[m.from], at.sender); c != nil {
+		*c = 0
 	}
-	at.tries++
-	if m.open {
-		w.advance(at.message)
-	}
+	w.again(at, true)
+	w.landed(at)
 }
 
 func (w *world) onOutcomeArrives(e *event) {
@@ -200,14 +227,11 @@ func (w *world) onOutcomeArrives(e *event) {
 	if at == nil {
 		return
 	}
-	at.asking = false
-	mi := at.message
-	m := w.messages.at(mi)
-	w.trouble(troubleKey{m.from, at.sender, false}, false)
+	m := w.messages.at(at.message)
+	w.heard(e, m)
 	if e.y == 0 {
-		at.nextTry = w.now + int64(policy.Backoff(uint64(at.tries), w.decide))
-		at.tries++
-		w.advance(mi)
+		w.again(at, false)
+		w.landed(at)
 		return
 	}
 	w.acknowledgeOutcome(e, at)
@@ -229,9 +253,7 @@ func (w *world) onOutcomeArrives(e *event) {
 	if at.answer == answerStored || at.answer == answerClosed || at.answer == answerFull {
 		w.trouble(troubleKey{m.from, home, true}, false)
 	}
-	if m.open {
-		w.advance(mi)
-	}
+	w.landed(at)
 }
 
 // acknowledgeOutcome lets the agent forget what it told.

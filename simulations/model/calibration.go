@@ -31,6 +31,10 @@ const (
 	helloTrips    = 1 // of clients, with the nonce that operations are signed over
 )
 
+// spareConnections are those of a client that has one for each watch: for its sending
+// agents, and for upkeep.
+const spareConnections = 6
+
 // Bytes on the wire, with the envelopes of protobuf, mux and yamux, TLS records and TCP/IP
 // headers, beside the parts whose sizes the protocol fixes.
 const (

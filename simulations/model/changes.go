@@ -189,14 +189,14 @@ func (w *world) device(user int32, on bool) {
 	}
 	u.onSince = w.now
 	for mi := u.outbox; mi != 0; mi = w.messages.at(mi).next {
-		for ai := w.messages.at(mi).attempts; ai != 0; ai = w.attempts.at(ai).next {
+		m := w.messages.at(mi)
+		w.sides[m.side].flying = 0
+		for ai := m.attempts; ai != 0; ai = w.attempts.at(ai).next {
 			w.attempts.at(ai).asking = false
 		}
 	}
-	for mi := u.outbox; mi != 0; {
-		next := w.messages.at(mi).next
-		w.advance(mi)
-		mi = next
+	for _, r := range w.s.Users[user].Contacts {
+		w.advance(w.sideOf(r, user))
 	}
 	for _, r := range w.s.Users[user].Contacts {
 		w.watchSide(w.sideOf(r, user))
@@ -222,8 +222,8 @@ func (w *world) drain(i int32) {
 		u := &w.users[user]
 		after := int64(float64(refreshAgents) * w.decide.Float64())
 		if slices.Contains(u.receive[:], i) && u.on {
-			n := w.groups(user)
-			after = int64(watchSlice) * int64(max(0, n-maxOpen)) / maxOpen
+			slots := w.slots(user)
+			after = int64(watchSlice) * int64(max(0, w.groups(user)-slots)) / int64(slots)
 		}
 		if t := w.now + after; t <= w.end {
 			w.at(t, event{kind: agentNoticed, a: i, b: user})
@@ -290,7 +290,8 @@ func (w *world) abandon(user, agent int32) {
 		if set := w.sets.at(w.sides[si].current); slices.Contains(set.home[:], agent) {
 			w.sides[si].suspect = true
 			w.count.automatic++
-			w.advance(w.enqueue(user, si, 0, noNumber))
+			w.enqueue(user, si, 0, noNumber)
+			w.advance(si)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (w *world) write(m script.Send) {
 	mi := w.enqueue(m.From, w.sideOf(m.Relation, m.From), m.Size, m.Number)
 	w.rec.Event(trace.Event{At: time.Duration(w.now), Kind: trace.Sent, Message: m.Number,
 		User: m.From, Peer: m.To, Agent: trace.None, Other: trace.None, Size: m.Size})
-	w.advance(mi)
+	w.advance(w.messages.at(mi).side)
 }
 
 // enqueue puts a message into a user's outbox. It takes new addresses along if that is due.
@@ -57,10 +57,12 @@ func (w *world) enqueue(from int32, si uint32, text int32, number uint32) uint32
 	s.since, s.due = 0, false
 	s.chain++
 	u := &w.users[from]
-	if m.next = u.outbox; m.next != 0 {
-		w.messages.at(m.next).prev = mi
+	if m.prev = u.newest; m.prev != 0 {
+		w.messages.at(m.prev).next = mi
+	} else {
+		u.outbox = mi
 	}
-	u.outbox = mi
+	u.newest = mi
 	return mi
 }
 
@@ -78,24 +80,46 @@ func (w *world) leave(mi uint32) {
 	}
 	if m.next != 0 {
 		w.messages.at(m.next).prev = m.prev
+	} else {
+		w.users[m.from].newest = m.prev
 	}
 	w.unref(mi)
 }
 
-// advance asks route what to do with a message, and does it, as long as something comes of
-// it at once.
-func (w *world) advance(mi uint32) {
-	m := w.messages.at(mi)
-	gen := m.gen
-	for range decideRounds {
-		if m.gen != gen || !m.open || !w.users[m.from].on || !w.advanceOnce(mi, m) {
-			return
+// advance carries a contact's outbox on, as far as it goes now: it asks route what to do
+// with each message. While requests of a pass are under way the next one waits for them.
+func (w *world) advance(si uint32) {
+	u := &w.users[w.owner(si)]
+	if w.sides[si].flying > 0 || !u.on {
+		return
+	}
+	n := 0
+	for mi := u.outbox; mi != 0 && n < outboxBatch; {
+		m := w.messages.at(mi)
+		next := m.next
+		if m.side == si {
+			n++
+			for range decideRounds {
+				if !w.decideOne(mi, m) {
+					break
+				}
+			}
 		}
+		mi = next
 	}
 }
 
-// advanceOnce says whether there is reason to look again at once.
-func (w *world) advanceOnce(mi uint32, m *message) bool {
+// landed notes that a request of a pass has come to its end.
+func (w *world) landed(at *attempt) {
+	at.asking = false
+	si := w.messages.at(at.message).side
+	if w.sides[si].flying--; w.sides[si].flying == 0 {
+		w.advance(si)
+	}
+}
+
+// decideOne says whether there is reason to look at a message again at once.
+func (w *world) decideOne(mi uint32, m *message) bool {
 	w.look(m)
 	d := route.Next(w.view.view, policy, w.decide)
 	for _, id := range d.Lagging {
@@ -150,7 +174,7 @@ func (w *world) onMessageWakes(e *event) {
 		w.wakeMessage(e.obj, m, m.wake)
 		return
 	}
-	w.advance(e.obj)
+	w.advance(m.side)
 }
 
 // look fills in the view of a message. Attempts with a request under way are left for it:
@@ -201,7 +225,7 @@ func (w *world) lookAtAddresses(m *message) {
 		for si := w.sides[theirs].applied; si != 0 && n < maxSets; n++ {
 			set := w.sets.at(si)
 			for slot, home := range set.home {
-				if home < 0 || (slot == lifeline) != last || last && w.again(set, v.address) {
+				if home < 0 || (slot == lifeline) != last || last && w.listed(set, v.address) {
 					continue
 				}
 				life := addressLife
@@ -219,9 +243,9 @@ func (w *world) lookAtAddresses(m *message) {
 	}
 }
 
-// again says whether a set's lifeline is in the list already, with a newer set.
-func (w *world) again(set *addressSet, listed []addressOfSet) bool {
-	for _, l := range listed {
+// listed says whether a set's lifeline is in the list already, with a newer set.
+func (w *world) listed(set *addressSet, before []addressOfSet) bool {
+	for _, l := range before {
 		if l.slot == lifeline && set.box[lifeline] != 0 && w.sets.at(l.set).box[lifeline] == set.box[lifeline] {
 			return true
 		}

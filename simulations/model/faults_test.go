@@ -199,6 +199,20 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// TestConnections: with fewer connections than mailboxes are watched over, mailboxes take
+// turns, and mail waits for its own.
+func TestConnections(t *testing.T) {
+	many, _ := play(t, build(t, busy, "workload.contacts_per_user=4"))
+	few, _ := play(t, build(t, busy, "workload.contacts_per_user=4", "privacy.connections=6"))
+	wantAll(t, few)
+	if a, b := many.quantile(0.9), few.quantile(0.9); a > 2*time.Second || b < 3*time.Second || b > 30*time.Second {
+		t.Errorf("nine in ten arrive within %v with a connection for each mailbox, within %v with six", a, b)
+	}
+	if a, b := many.bytes["dial"], few.bytes["dial"]; b < 10*a {
+		t.Errorf("turns dial: %d bytes, and %d without", b, a)
+	}
+}
+
 // TestPadding: without it, messages weigh what they weigh.
 func TestPadding(t *testing.T) {
 	size := func(setting string) map[int32]int {
@@ -230,7 +244,7 @@ func TestCancel(t *testing.T) {
 		}
 	}
 	phases := map[string]int{}
-	o, err := Run(ctx, build(t, busy, "workload.messages_per_user_hour=2000"), rec,
+	o, err := Run(ctx, build(t, busy, "workload.messages_per_user_hour=600"), rec,
 		trace.Limits{Progress: func(p trace.Progress) { phases[p.Phase]++ }})
 	if err != nil || o.Stopped != "interrupted" || o.Virtual < 10*time.Minute || o.Virtual > 19*time.Minute || rec.kinds[trace.Received] == 0 || len(rec.bytes) == 0 {
 		t.Errorf("%+v, %v, %v", o, err, rec.kinds)

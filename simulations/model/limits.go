@@ -29,7 +29,6 @@ const (
 	addressLife = 60 * 24 * time.Hour
 
 	answerDelay   = 30 * time.Second // client.DefaultAckDelay
-	maxOpen       = 6                // transport.DefaultMaxOpen
 	dialTimeout   = 10 * time.Second
 	callTimeout   = 20 * time.Second
 	outcomeWait   = 10 * time.Second // client
@@ -61,6 +60,7 @@ const (
 	sampledAgents = 2000                   // up to so many are sampled while a run goes on
 	checkEvery    = 1 << 14                // events between looks at limits
 	maxBroken     = 20                     // broken invariants that are told one by one
+	outboxBatch   = 64                     // client: messages of a contact that one pass works on
 	decideRounds  = 16                     // client: how often one pass looks again
 	maxLinks      = 1 << 20                // remembered connections before old ones are swept out
 )

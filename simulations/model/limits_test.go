@@ -21,7 +21,6 @@ func TestLimitsAreTheProducts(t *testing.T) {
 	}{
 		{"messageLife", time.Duration(messageLife), time.Duration(client.DefaultLife)},
 		{"answerDelay", answerDelay, client.DefaultAckDelay},
-		{"maxOpen", maxOpen, transport.DefaultMaxOpen},
 		{"dialTimeout", dialTimeout, transport.DialTimeout},
 		{"callTimeout", callTimeout, transport.CallTimeout},
 		{"quotas", quotas, mailbox.DefaultLimits().Quotas},

@@ -145,7 +145,8 @@ func (w *world) onAnswerDue(e *event) {
 		return
 	}
 	w.count.automatic++
-	w.advance(w.enqueue(w.owner(e.obj), e.obj, 0, noNumber))
+	w.enqueue(w.owner(e.obj), e.obj, 0, noNumber)
+	w.advance(e.obj)
 }
 
 // replaced follows the peer's acknowledgement of a side's set: older ones close in a week.

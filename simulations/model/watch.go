@@ -47,15 +47,15 @@ func (w *world) watch(bi uint32, bx *box) {
 func (w *world) turn(user int32, side uint32, agent int32, slot uint8) (t int64, open bool) {
 	u := &w.users[user]
 	back := max(u.onSince, w.rejoins(user, agent))
-	n := w.groups(user)
-	if n <= maxOpen {
+	n, slots := int64(w.groups(user)), int64(w.slots(user))
+	if n <= slots {
 		ready := back + w.expected(handshake+1, u.region, agent)
 		return back, back == 0 || w.now >= ready
 	}
-	// The k-th of n groups begins every n/maxOpen slices.
-	period := int64(watchSlice) * int64(n) / maxOpen
+	// The k-th of n groups begins every n/slots slices.
+	period := int64(watchSlice) * n / slots
 	k := slices.Index(w.s.Users[user].Contacts, int32(side/2))*homes + int(slot)
-	phase := int64(watchSlice)*int64(k)/maxOpen + int64(mix(uint64(user))%uint64(period))
+	phase := int64(watchSlice)*int64(k)/slots + int64(mix(uint64(user))%uint64(period))
 	since := (w.now - phase) % period
 	if since < 0 {
 		since += period
@@ -186,14 +186,15 @@ func (w *world) turnsBytes() {
 	const turn = dialBytes + setupBytes + 2*frameBytes
 	for i := range w.users {
 		u := &w.users[i]
-		if w.groups(int32(i)) <= maxOpen {
+		slots := w.slots(int32(i))
+		if w.groups(int32(i)) <= slots {
 			continue
 		}
 		online := u.onTotal
 		if u.on {
 			online += w.now - u.onSince
 		}
-		turns := online / int64(watchSlice) * maxOpen
+		turns := online / int64(watchSlice) * int64(slots)
 		w.count.bytes[protoDial] += turns * turn
 		w.count.bytes[protoMailbox] += turns * (helloBytes + watchBytes + 2*frameBytes)
 		w.count.turns += turns
@@ -210,7 +211,7 @@ func (w *world) watchers() []int32 {
 			continue
 		}
 		contacts := len(w.s.Users[i].Contacts)
-		share := min(1, float64(maxOpen)/float64(max(1, w.groups(int32(i)))))
+		share := min(1, float64(w.slots(int32(i)))/float64(max(1, w.groups(int32(i)))))
 		for _, a := range u.receive {
 			if a >= 0 {
 				sum[a] += float64(float64(contacts) * share)

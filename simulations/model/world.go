@@ -97,7 +97,8 @@ type user struct {
 	life     uint32 // counts how often the device was switched
 	onSince  int64
 	onTotal  int64  // of earlier times
-	outbox   uint32 // first message under way
+	outbox   uint32 // messages under way, oldest first
+	newest   uint32
 	sending  [script.MaxAgents]int32
 	receive  [script.MaxAgents]int32
 	left     uint8 // bits: 0..3 sending, 4..7 receiving agents that are being left
@@ -105,21 +106,21 @@ type user struct {
 
 // side is what one user has of a relationship.
 type side struct {
-	current uint32 // the set that is offered to the peer
-	applied uint32 // the newest of these that the peer has
-	number  uint32 // of current
-	acked   uint32 // the highest number that the peer has acknowledged
-	gave    uint32 // the highest number of the peer's that was applied here
-	open    uint8  // sets not closed yet
-	puts    uint16 // taken in since the current set was acknowledged
-	since   uint16 // received since something was sent
-	chain   uint16 // sent since something was received
-	due     bool   // an answer is due
-	timed   bool   // and has its time
-	suspect bool   // the set names an agent that is being left
-	conn    int32  // agent to which a connection is open, plus 1
-	life    uint32 // of that agent
-	uses    uint32 // of the device then
+	current uint32                   // the set that is offered to the peer
+	applied uint32                   // the newest of these that the peer has
+	number  uint32                   // of current
+	acked   uint32                   // the highest number that the peer has acknowledged
+	gave    uint32                   // the highest number of the peer's that was applied here
+	open    uint8                    // sets not closed yet
+	puts    uint16                   // taken in since the current set was acknowledged
+	since   uint16                   // received since something was sent
+	chain   uint16                   // sent since something was received
+	due     bool                     // an answer is due
+	timed   bool                     // and has its time
+	suspect bool                     // the set names an agent that is being left
+	flying  int32                    // requests of the pass that is under way
+	conns   [script.MaxAgents]uint32 // life of the sending agents to which a connection is open
+	uses    uint32                   // life of the device that opened them
 }
 
 // homes of a set: two for ordinary addresses, and one for the lifeline.
