@@ -105,3 +105,30 @@ func TestBitIdentical(t *testing.T) {
 		child(binary, "GOAMD64="+level)
 	}
 }
+
+// TestFrames: an observer of every wire sees a message pass from machine to machine.
+func TestFrames(t *testing.T) {
+	s := build(t, "tier: model\nduration: 10m\nnodes: {agents: 10, users: 2}\nworkload: {messages_per_pair: 1, contacts_per_user: 1}\nlatency: {model: fixed}\nadversary: {observer: global}")
+	rec := newTape()
+	rec.frames, rec.keep = true, true
+	playOn(t, s, rec)
+	var way []string
+	for _, f := range rec.seen {
+		if f.Size > 4<<10 { // of the size of a message
+			way = append(way, fmt.Sprint(f.From < 0, "→", f.To < 0))
+		}
+	}
+	if want := "[true→false false→false false→true]"; fmt.Sprint(way) != want {
+		t.Errorf("the message went %v, not %v", way, want)
+	}
+	carried := int64(0)
+	for _, f := range rec.seen {
+		carried += int64(f.Size)
+	}
+	for _, n := range rec.bytes {
+		carried -= n
+	}
+	if carried != 0 {
+		t.Errorf("frames and bytes differ by %d", carried)
+	}
+}

@@ -32,6 +32,7 @@ type tape struct {
 	disorder int
 	loads    []trace.Load
 	lookups  []trace.Lookup
+	seen     []trace.Frame
 	on       func(trace.Event)
 }
 
@@ -96,6 +97,9 @@ func (t *tape) Load(l trace.Load) {
 func (t *tape) Frame(f trace.Frame) {
 	t.write(4, f.At, int64(f.From), int64(f.To), int64(f.Size))
 	t.frameN++
+	if t.keep {
+		t.seen = append(t.seen, f)
+	}
 }
 
 func (t *tape) Frames() bool { return t.frames }

@@ -157,7 +157,9 @@ func (s *Script) parties() int {
 func (s *Script) Colluding(share float64) int32 { return int32(portion(s.parties(), share)) }
 
 // portion is a share of n, rounded.
-func portion(n int, share float64) int { return int(share*float64(n) + 0.5) }
+func portion(n int, share float64) int {
+	return int(float64(share*float64(n)) + 0.5) // converted: some processors would round once, not twice
+}
 
 // order draws a place in a row, from 0, for each of n.
 func order(r *rand.Rand, n int) []int32 {
