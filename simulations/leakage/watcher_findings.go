@@ -122,51 +122,65 @@ func (w *watcher) surplus(v *victim) float64 {
 	return rank
 }
 
-func (w *watcher) finish(f *findings) {
-	var end crowd
-	var until, ranks []float64
-	degree, identified, wrong := 0.0, 0, 0
+// verdict is what the watcher says at the end of all victims who exchanged anything.
+type verdict struct {
+	end        crowd
+	until      []float64 // messages, of those whose peer is identified
+	disclosed  []float64 // ranks by statistical disclosure alone
+	degree     float64   // summed
+	wrong      int       // somebody else is named
+	identified int
+}
+
+func (w *watcher) verdict() (r verdict) {
 	for i := range w.victims {
 		v := &w.victims[i]
 		if v.messages == 0 || !w.lesson.learned {
 			continue
 		}
-		if n := len(v.found); n == 0 || v.found[n-1].messages < v.messages {
-			w.look(v, v.messages)
+		last := finding{v.messages, w.posterior(v)}
+		if n := len(v.found); n > 0 && v.found[n-1].messages == v.messages {
+			v.found[n-1] = last // with what came since
 		} else {
-			v.found[n-1] = finding{v.messages, w.posterior(v)} // what came since counts
+			v.found = append(v.found, last)
 		}
-		last := v.found[len(v.found)-1].anonymity
-		end = append(end, last)
-		ranks = append(ranks, w.surplus(v))
-		degree += last.degree(len(w.scores) - 1 - len(v.others))
-		if last.truth > certain {
-			identified++
-			until = append(until, float64(v.since()))
-		} else if last.max > certain {
-			wrong++
+		r.end = append(r.end, last.anonymity)
+		r.disclosed = append(r.disclosed, w.surplus(v))
+		r.degree += last.degree(len(w.scores) - 1 - len(v.others))
+		switch {
+		case last.truth > certain:
+			r.identified++
+			r.until = append(r.until, float64(v.since()))
+		case last.max > certain:
+			r.wrong++
 		}
 	}
-	if len(end) == 0 {
+	return r
+}
+
+func (w *watcher) finish(f *findings) {
+	r := w.verdict()
+	if len(r.end) == 0 {
 		return
 	}
-	n := float64(len(end))
-	f.scalars["leak_identified"] = float64(identified) / n
-	f.scalars["leak_misidentified"] = float64(wrong) / n
-	if len(until) > 0 {
-		f.scalars["leak_messages_until_identified_p50"] = quantile(until, .5)
-		f.scalars["leak_messages_until_identified_p90"] = quantile(until, .9)
+	n := float64(len(r.end))
+	f.scalars["leak_identified"] = float64(r.identified) / n
+	f.scalars["leak_misidentified"] = float64(r.wrong) / n
+	if len(r.until) > 0 {
+		f.scalars["leak_messages_until_identified_p50"] = quantile(r.until, .5)
+		f.scalars["leak_messages_until_identified_p90"] = quantile(r.until, .9)
 	}
-	f.scalars["leak_observer_entropy_bits"] = end.mean(entropyOf)
-	f.scalars["leak_observer_effective_set_p50"] = end.quantile(.5, effectiveOf)
-	f.scalars["leak_observer_degree_mean"] = degree / n
-	f.scalars["leak_observer_max_probability_p99"] = end.quantile(.99, maxOf)
-	f.scalars["leak_observer_true_probability_p50"] = end.quantile(.5, truthOf)
-	f.scalars["leak_observer_rank_p50"] = end.quantile(.5, rankOf)
-	f.scalars["leak_observer_rank_p90"] = end.quantile(.9, rankOf)
-	f.scalars["leak_disclosure_rank_p50"] = quantile(ranks, .5)
+	f.scalars["leak_observer_entropy_bits"] = r.end.mean(entropyOf)
+	f.scalars["leak_observer_effective_set_p50"] = r.end.quantile(.5, effectiveOf)
+	f.scalars["leak_observer_degree_mean"] = r.degree / n
+	f.scalars["leak_observer_max_probability_p99"] = r.end.quantile(.99, maxOf)
+	f.scalars["leak_observer_true_probability_p50"] = r.end.quantile(.5, truthOf)
+	f.scalars["leak_observer_rank_p50"] = r.end.quantile(.5, rankOf)
+	f.scalars["leak_observer_rank_p90"] = r.end.quantile(.9, rankOf)
+	f.scalars["leak_disclosure_rank_p50"] = quantile(r.disclosed, .5)
 	f.scalars["leak_observer_window_s"] = w.window.Seconds()
-	w.figures(f, until, len(end))
+	w.curves(f, len(r.end))
+	w.identifiedFigure(f, r.until, len(r.end))
 }
 
 // since is the number of messages from which on the peer has been named.
@@ -178,7 +192,20 @@ func (v *victim) since() int {
 	return n
 }
 
-func (w *watcher) figures(f *findings, until []float64, all int) {
+// looked are the answers after a number of messages, of the victims who have one.
+func (w *watcher) looked(messages int) (out crowd) {
+	for i := range w.victims {
+		for _, found := range w.victims[i].found {
+			if found.messages == messages {
+				out = append(out, found.anonymity)
+			}
+		}
+	}
+	return out
+}
+
+// curves draws rank and entropy after so many messages, while enough victims have them.
+func (w *watcher) curves(f *findings, all int) {
 	rank := measure.Figure{ID: "leak-rank", Title: "Rank of the true peer for a global observer", Kind: measure.Lines, LogX: true, LogY: true,
 		X: "messages of the pair", Y: "rank among all users",
 		Lines:   []measure.Line{{Name: "p10"}, {Name: "p50"}, {Name: "p90"}},
@@ -187,31 +214,28 @@ func (w *watcher) figures(f *findings, until []float64, all int) {
 		X: "messages of the pair", Y: "bits, on average",
 		Lines:   []measure.Line{{Name: "entropy"}, {Name: "of a user of whom nothing is known"}},
 		Caption: "How fast does watching narrow down who somebody's peer is? Each bit halves the set of suspects. Over target pairs that wrote so much."}
+	add := func(l *measure.Line, x int, y float64) { l.X, l.Y = append(l.X, float64(x)), append(l.Y, y) }
 	for _, n := range after {
-		var at crowd
-		for i := range w.victims {
-			for _, found := range w.victims[i].found {
-				if found.messages == n {
-					at = append(at, found.anonymity)
-				}
-			}
-		}
+		at := w.looked(n)
 		if len(at) < max(1, all/20) {
 			continue
 		}
 		for i, q := range []float64{.1, .5, .9} {
-			rank.Lines[i].X, rank.Lines[i].Y = append(rank.Lines[i].X, float64(n)), append(rank.Lines[i].Y, at.quantile(q, rankOf))
+			add(&rank.Lines[i], n, at.quantile(q, rankOf))
 		}
-		for i, y := range []float64{at.mean(entropyOf), math.Log2(float64(max(len(w.scores)-1, 1)))} {
-			entropy.Lines[i].X, entropy.Lines[i].Y = append(entropy.Lines[i].X, float64(n)), append(entropy.Lines[i].Y, y)
-		}
+		add(&entropy.Lines[0], n, at.mean(entropyOf))
+		add(&entropy.Lines[1], n, math.Log2(float64(max(len(w.scores)-1, 1))))
 	}
 	if len(rank.Lines[0].X) > 0 {
 		f.figures = append(f.figures, rank, entropy)
 	}
-	if len(until) > 0 {
-		f.figures = append(f.figures, measure.Figure{ID: "leak-identified", Title: "Messages until a global observer names the peer", Kind: measure.Lines, LogX: true,
-			X: "messages of the pair", Y: "share of target pairs", Lines: []measure.Line{curve(fmt.Sprintf("window %v", w.window), until, all)},
-			Caption: "After how many messages does an observer of all traffic name the right peer, with a probability above one half, and stay with it? Pairs that it never names are missing to 1."})
+}
+
+func (w *watcher) identifiedFigure(f *findings, until []float64, all int) {
+	if len(until) == 0 {
+		return
 	}
+	f.figures = append(f.figures, measure.Figure{ID: "leak-identified", Title: "Messages until a global observer names the peer", Kind: measure.Lines, LogX: true,
+		X: "messages of the pair", Y: "share of target pairs", Lines: []measure.Line{curve(fmt.Sprintf("window %v", w.window), until, all)},
+		Caption: "After how many messages does an observer of all traffic name the right peer, with a probability above one half, and stay with it? Pairs that it never names are missing to 1."})
 }
