@@ -2,9 +2,10 @@ package leakage
 
 // Bounds of memory and time.
 const (
-	defaultTargets = 300  // pairs, where the scenario does not say
-	maxDeliveries  = 2000 // kept of each target pair; later ones add nothing to what it knows
-	watchedCells   = 2e7  // the watcher has fewer targets where they times the users are more
+	defaultTargets = 300     // pairs, where the scenario does not say
+	maxDeliveries  = 2000    // kept of each target pair; later ones add nothing to what it knows
+	maxLessons     = 1 << 14 // messages under way from which the watcher may learn
+	watchedCells   = 2e7     // the watcher has fewer targets where they times the users are more
 )
 
 // Shares of colluding agents for which one run answers.

@@ -12,54 +12,102 @@ import (
 // agents as anybody may: by how much a submission is longer than the frame in which its
 // message comes out. The first messages of the run stand for them.
 type lesson struct {
-	learned  bool
-	sized    bool  // sizes tell something
-	longer   int32 // bytes
-	lastOut  []int32
-	lastIn   []int32
-	sentSize map[uint32]int32 // by message
-	samples  []int32
+	learned bool
+	sized   bool  // sizes tell something
+	longer  int32 // bytes
+	guesses [2]guess
 }
 
-func newLesson(users int) lesson {
-	return lesson{lastOut: make([]int32, users), lastIn: make([]int32, users), sentSize: map[uint32]int32{}}
+// guess is a way of telling which frames were a message's: the last before it was accepted
+// and before it was received, or the largest since it was sent and since it was stored.
+// Whichever agrees with itself more is believed.
+type guess struct {
+	largest bool
+	out, in []int32          // by user: size of the last or largest frame
+	sent    map[uint32]int32 // by message
+	samples []int32
+}
+
+func newLesson(users int) (l lesson) {
+	for i := range l.guesses {
+		l.guesses[i] = guess{largest: i == 1, out: make([]int32, users), in: make([]int32, users), sent: map[uint32]int32{}}
+	}
+	return l
+}
+
+func (g *guess) note(sizes []int32, user, size int32) {
+	if !g.largest || size > sizes[user] {
+		sizes[user] = size
+	}
 }
 
 func (l *lesson) sent(user, size int32) {
-	if !l.learned {
-		l.lastOut[user] = size
+	for i := range l.guesses {
+		if g := &l.guesses[i]; !l.learned {
+			g.note(g.out, user, size)
+		}
 	}
 }
 
 func (l *lesson) got(user, size int32) {
-	if !l.learned {
-		l.lastIn[user] = size
+	for i := range l.guesses {
+		if g := &l.guesses[i]; !l.learned {
+			g.note(g.in, user, size)
+		}
 	}
 }
 
+// event follows the lesson's messages.
 func (l *lesson) event(e *trace.Event, w way) {
-	switch e.Kind {
-	case trace.Accepted:
-		l.sentSize[e.Message] = l.lastOut[w.from]
-	case trace.Received:
-		if x := l.sentSize[e.Message]; x > 0 && l.lastIn[w.to] > 0 {
-			l.samples = append(l.samples, x-l.lastIn[w.to])
-		}
-		delete(l.sentSize, e.Message)
+	for i := range l.guesses {
+		l.guesses[i].event(e, w)
 	}
-	if len(l.samples) < calibration {
+	if len(l.guesses[0].samples) < calibration {
 		return
 	}
-	slices.Sort(l.samples)
-	l.learned, l.longer = true, l.samples[len(l.samples)/2]
-	agree := 0
-	for _, x := range l.samples {
-		if max(x-l.longer, l.longer-x) <= sizeClass {
+	l.learned = true
+	most := 0
+	for i := range l.guesses {
+		longer, agree := l.guesses[i].conclude()
+		if agree > most {
+			most, l.longer = agree, longer
+		}
+	}
+	l.sized = most*2 > calibration
+	l.guesses = [2]guess{}
+}
+
+func (g *guess) event(e *trace.Event, w way) {
+	switch e.Kind {
+	case trace.Sent:
+		g.out[w.from] = 0
+	case trace.Accepted:
+		if len(g.sent) < maxLessons {
+			g.sent[e.Message] = g.out[w.from]
+		}
+	case trace.Stored:
+		g.in[w.to] = 0
+	case trace.Received:
+		if x := g.sent[e.Message]; x > 0 { // what came in may be nothing that was seen: a sample like any other
+			g.samples = append(g.samples, x-g.in[w.to])
+		}
+		delete(g.sent, e.Message)
+	}
+}
+
+// conclude is the middle of the samples, and how many agree with it.
+func (g *guess) conclude() (longer int32, agree int) {
+	if len(g.samples) == 0 {
+		return 0, 0
+	}
+	slices.Sort(g.samples)
+	longer = g.samples[len(g.samples)/2]
+	for _, x := range g.samples {
+		if max(x-longer, longer-x) <= sizeClass {
 			agree++
 		}
 	}
-	l.sized = agree*2 > len(l.samples)
-	l.lastOut, l.lastIn, l.sentSize = nil, nil, nil
+	return longer, agree
 }
 
 // pushOf is the size of the frame in which a submission's message comes out.
