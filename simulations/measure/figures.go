@@ -122,7 +122,7 @@ func (d *drawing) latencies(c *Collector) {
 	for _, q := range []quantile{{"p50", .5}, {"p90", .9}, {"p99", .99}} {
 		f.Lines = append(f.Lines, d.points(q.name, func(i int) (float64, bool) {
 			h := &c.time.slices[i].latency
-			return h.Quantile(q.at) / 1000, h.n > 0
+			return max(h.Quantile(q.at), 1) / 1000, h.n > 0 // a logarithmic axis has no zero
 		}))
 	}
 	d.distribution("latency-distribution", "Latency, as a distribution",
@@ -220,10 +220,30 @@ func (d *drawing) bytes(c *Collector) {
 	names := slices.SortedFunc(maps.Keys(c.bytes), func(a, b string) int {
 		return cmp.Or(cmp.Compare(c.bytes[b], c.bytes[a]), cmp.Compare(a, b))
 	})
+	unit := size{"bytes", 1}
+	if len(names) > 0 {
+		unit = sizeFor(float64(c.bytes[names[0]]))
+	}
 	var values []float64
 	for _, name := range names {
-		values = append(values, float64(c.bytes[name])/1e6)
+		values = append(values, float64(c.bytes[name])/unit.bytes)
 	}
 	d.bars("bytes", "Bytes by protocol", "What is the bandwidth spent on? Bytes that each stream protocol carried over the whole run, dials and their handshakes apart.",
-		"protocol", "MB", names, values)
+		"protocol", unit.name, names, values)
+}
+
+// size is a unit of bytes.
+type size struct {
+	name  string
+	bytes float64
+}
+
+// sizeFor is the unit in which a number of bytes is written shortest.
+func sizeFor(bytes float64) size {
+	for _, u := range []size{{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}} {
+		if bytes >= u.bytes {
+			return u
+		}
+	}
+	return size{"bytes", 1}
 }

@@ -5,13 +5,14 @@ func (d *drawing) storage(c *Collector) {
 	if !c.loads.heard {
 		return
 	}
+	unit := sizeFor(float64(c.loads.storedAgentMax))
 	f := d.figure("storage", "Storage of agents",
 		"Does storage follow what is in use, or grow for ever? What the median agent stores, what 99 % store at most, and the most that any stores, log included.",
-		"MB stored")
+		unit.name+" stored")
 	for _, q := range []quantile{{"p50", .5}, {"p99", .99}, {"max", 1}} {
 		f.Lines = append(f.Lines, d.points(q.name, func(i int) (float64, bool) {
 			h := &c.time.slices[i].bytes
-			return h.Quantile(q.at) / 1e6, h.n > 0
+			return h.Quantile(q.at) / unit.bytes, h.n > 0
 		}))
 	}
 	var now, most Histogram
@@ -20,7 +21,7 @@ func (d *drawing) storage(c *Collector) {
 		most.Add(c.agents[i].row.BytesMax)
 	}
 	d.distribution("storage-agents", "Storage, agent by agent", "How unevenly is storage spread? The share of agents that store at most so much, at the end and at their worst.",
-		"kB stored", 1000, named{"at the end", &now}, named{"at most, ever", &most})
+		unit.name+" stored", unit.bytes, named{"at the end", &now}, named{"at most, ever", &most})
 }
 
 // load draws how evenly agents carry attempts: their Lorenz curve.
