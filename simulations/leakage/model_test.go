@@ -19,9 +19,9 @@ func play(t *testing.T, settings ...string) map[string]float64 {
 	sc, err := scenario.Parse("test.yaml", []byte(`
 tier: model
 duration: 1h
-nodes: {agents: 40, users: 400}
+nodes: {agents: 40, users: 240}
 workload: {messages_per_pair: 20, contacts_per_user: 1}
-adversary: {observer: global, colluding: 0.2, targets: 60}
+adversary: {observer: global, colluding: 0.2, targets: 40}
 `), settings...)
 	if err != nil {
 		t.Fatal(err)
@@ -62,5 +62,14 @@ func TestTheModelTierIsLinked(t *testing.T) {
 	}
 	if least, most := got["leak_sender_entropy_bits"], got["leak_entropy_most_bits"]; least <= 0 || least >= most {
 		t.Errorf("between %v and %v bits", least, most)
+	}
+}
+
+// TestTheModelTierHasSybils: they see who asks for their name, and too few of them hide it
+// from nobody.
+func TestTheModelTierHasSybils(t *testing.T) {
+	got := play(t, "adversary.sybil={target: random, count: 12}", "workload.lookups_per_user_hour=6", "workload.names=20")
+	if got["leak_sybil_lookups"] < 50 || got["leak_sybil_seen"] != 1 || got["leak_sybil_untrue"] != 0 {
+		t.Errorf("of %v lookups %v are seen and %v find nothing true", got["leak_sybil_lookups"], got["leak_sybil_seen"], got["leak_sybil_untrue"])
 	}
 }

@@ -88,12 +88,27 @@ func (w *world) onLookupBegins() {
 	case stale > 0:
 		e.y = 1
 	}
+	if name == l.target {
+		e.y |= lookupTarget
+		if w.sybilsAt() > 0 {
+			e.y |= lookupSeen
+		}
+	}
 	w.at(w.now+t, e)
 }
 
+// What a lookup ended with, in an event's y: beside bit 0, found, and bit 1, true.
+const (
+	lookupTarget = 4 << iota // it was of the name that Sybils gather around
+	lookupSeen               // and one of them was asked
+)
+
+// sybilsAt is how many of the servers nearest to each place of a beset name are Sybils.
+func (w *world) sybilsAt() int { return min(holders, w.s.Scenario.Adversary.Sybil.Count/places) }
+
 func (w *world) onLookupEnds(e *event) {
 	w.rec.Lookup(trace.Lookup{At: time.Duration(w.now), Took: time.Duration(e.x) * time.Microsecond, Hops: int(e.a),
-		Found: e.y&1 != 0, True: e.y&2 != 0})
+		Found: e.y&1 != 0, True: e.y&2 != 0, Target: e.y&lookupTarget != 0, Seen: e.y&lookupSeen != 0})
 }
 
 // reading is what one place of a name answered.
@@ -107,7 +122,7 @@ func (w *world) readPlace(user, name int32, place int) (r reading) {
 	near := rand.NewPCG(w.s.Scenario.Seed, mix(uint64(name)*places+uint64(place)))
 	sybils := 0
 	if name == w.lookups.target {
-		sybils = min(holders, w.s.Scenario.Adversary.Sybil.Count/places)
+		sybils = w.sybilsAt()
 	}
 	region := w.users[user].region
 	slowest, waits := int64(0), [2]bool{}
