@@ -154,7 +154,7 @@ func TestOneEndColludes(t *testing.T) {
 	s := small(t, 6, 4, 0.25)
 	rank(s, 1)
 	lives(s, 0, 0, 2)
-	lives(s, 1, 2, 1)
+	lives(s, 1, 0, 1) // a client of Alex's agent, too, but Blair does not write to Blair
 	lives(s, 2, 0, 2)
 	lives(s, 3, 3, 3)
 	lives(s, 4, 0, 2)
@@ -167,11 +167,12 @@ func TestOneEndColludes(t *testing.T) {
 	o := &teller{Observer: &Observer{script: s, adversaries: []adversary{c}}}
 	o.stored(0, 1, 0, 1, 1)
 	for range 3 {
+		o.stored(1, 0, 0, 2, 1)
 		o.stored(2, 3, 0, 3, 1)
 		o.stored(5, 4, 3, 2, 1)
 	}
 	c.prepare()
-	v := c.answer(0, c.limit, 9, byConnection)
+	v := c.answer(0, c.limit, 1, byConnection)
 	if len(v.answers) != 2 || v.linked || !v.seen {
 		t.Fatalf("%+v", v)
 	}

@@ -195,6 +195,26 @@ func TestFramesAreFollowed(t *testing.T) {
 	}
 }
 
+// TestABusyMachineIsNoSuspect has a decoy get a frame in every window, and as many all the
+// time: it would be hit by chance.
+func TestABusyMachineIsNoSuspect(t *testing.T) {
+	w := village(t, 6, "")
+	for range 10 {
+		for range 60 {
+			w.pass(1, trace.UserMachine(2), push+100)
+			w.now += 3 * time.Second
+		}
+		w.rest()
+		w.message(0, 1, 100, func() { w.pass(1, trace.UserMachine(2), push+100) })
+		w.rest()
+	}
+	_, got := finish(w)
+	if p := got["leak_observer_true_probability_p50"]; p < 0.99 {
+		t.Errorf("the true peer has a probability of %v", p)
+	}
+	near(t, "rank by disclosure alone", got["leak_disclosure_rank_p50"], 1, 0)
+}
+
 func TestJitterWidensTheWindow(t *testing.T) {
 	w := village(t, 6, "")
 	near(t, "window", w.adversaries[0].(*watcher).window.Seconds(), 5, 0)
