@@ -22,8 +22,9 @@ type collusion struct {
 	first         []uint16
 	byNeed        []int64 // messages by the ranks that must collude to link them
 	messages      int64
-	sent          traffic // of each user, by sending agent
-	received      traffic // by receiving agent
+	taken         map[uint32]int32 // messages under way: the agent that accepted them
+	sent          traffic          // of each user, by sending agent
+	received      traffic          // by receiving agent
 	logs          [][]delivery
 	answers       map[string]anonymity // to the question that is asked; see ask
 	sentPrior     prior
@@ -44,7 +45,7 @@ func newCollusion(s *script.Script, t *targets) adversary {
 	if s.Scenario.Adversary.Colluding == 0 {
 		return nil
 	}
-	c := &collusion{script: s, targets: t, limit: s.Colluding(s.Scenario.Adversary.Colluding),
+	c := &collusion{script: s, targets: t, taken: map[uint32]int32{}, limit: s.Colluding(s.Scenario.Adversary.Colluding),
 		needs: make([]int32, len(s.Relations)), stored: make([]uint16, len(s.Relations)), first: make([]uint16, len(s.Relations)),
 		byNeed: make([]int64, len(s.Agents)+1), logs: make([][]delivery, len(t.relations)),
 		sent:     newTraffic(len(s.Users), func(u int32) *[script.MaxAgents]int32 { return &s.Users[u].Sending }),
@@ -57,15 +58,30 @@ func newCollusion(s *script.Script, t *targets) adversary {
 
 // event notes what agents log of a message that was stored. Both ends collude where both
 // ranks are below the limit, so the pair is linked once the higher of them is.
+//
+// Tier real tells of a message that was stored what its client knows, which is not through
+// whom it went: then that is the agent that accepted it last.
 func (c *collusion) event(e *trace.Event, w way) {
-	n := int32(len(c.script.Agents))
-	if e.Kind != trace.Stored || e.Agent < 0 || e.Agent >= n || e.Other < 0 || e.Other >= n {
+	sender, agents := e.Agent, c.script.Agents
+	switch e.Kind {
+	case trace.Accepted:
+		c.taken[e.Message] = e.Agent
+		return
+	case trace.Stored:
+		if by, ok := c.taken[e.Message]; ok && sender == trace.None {
+			sender = by
+		}
+		delete(c.taken, e.Message)
+	default:
+		return
+	}
+	if n := int32(len(agents)); sender < 0 || sender >= n || e.Other < 0 || e.Other >= n {
 		return
 	}
 	c.messages++
-	c.sent.add(w.from, e.Agent)
+	c.sent.add(w.from, sender)
 	c.received.add(w.to, e.Other)
-	need := max(c.script.Agents[e.Agent].Rank, c.script.Agents[e.Other].Rank) + 1
+	need := max(agents[sender].Rank, agents[e.Other].Rank) + 1
 	c.byNeed[need]++
 	c.needs[w.relation] = min(c.needs[w.relation], need)
 	if c.stored[w.relation] < math.MaxUint16 {
@@ -75,7 +91,7 @@ func (c *collusion) event(e *trace.Event, w way) {
 		c.first[w.relation] = c.stored[w.relation]
 	}
 	if i, ok := c.targets.of[w.relation]; ok && len(c.logs[i]) < maxDeliveries {
-		c.logs[i] = append(c.logs[i], delivery{e.Agent, e.Other, e.Mailbox, w.forward})
+		c.logs[i] = append(c.logs[i], delivery{sender, e.Other, e.Mailbox, w.forward})
 	}
 }
 

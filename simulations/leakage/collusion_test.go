@@ -100,6 +100,23 @@ func TestBothEndsCollude(t *testing.T) {
 	}
 }
 
+func TestWhoeverAcceptedItSentIt(t *testing.T) {
+	s := small(t, 2, 4, 0.5)
+	meet(s, 0, 1)
+	rank(s, 0, 1)
+	lives(s, 0, 0, 0)
+	lives(s, 1, 1, 1)
+	o := New(s)
+	o.Event(trace.Event{Kind: trace.Sent, User: 0, Peer: 1})
+	o.Event(trace.Event{Kind: trace.Accepted, Agent: 0})
+	o.Event(trace.Event{Kind: trace.Stored, Agent: trace.None, Other: 1})
+	_, got := o.Finish()
+	near(t, "linked pairs", got["leak_linked_pairs"], 1, 0)
+	if n := len(o.adversaries[0].(*collusion).taken); n != 0 {
+		t.Errorf("%d messages are kept", n)
+	}
+}
+
 func TestNoneColludes(t *testing.T) {
 	s := small(t, 8, 4, 0.1)
 	rank(s) // at a share of 0.1 none of four

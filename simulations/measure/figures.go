@@ -173,6 +173,9 @@ func (d *drawing) bars(id, title, caption, x, y string, labels []string, values 
 var attemptBounds = []int{0, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64, maxAttempts}
 
 func (d *drawing) attempts(c *Collector) {
+	if c.counts.puts == 0 {
+		return
+	}
 	counts, total := make([]float64, len(attemptBounds)), 0.0
 	c.messages.each(func(m message) {
 		if m&accepted == 0 {

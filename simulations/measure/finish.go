@@ -63,7 +63,9 @@ func (c *Collector) messageScalars(r *Results) {
 	r.set("expired", float64(n.expired))
 	r.set("failed", float64(n.failed))
 	r.set("pending", float64(pending))
-	r.set("attempts_per_message", float64(n.puts)/float64(n.accepted))
+	if n.puts > 0 { // tier real does not tell of them
+		r.set("attempts_per_message", float64(n.puts)/float64(n.accepted))
+	}
 	r.set("refused_share", float64(n.refused)/float64(n.puts))
 	r.set("rotations", float64(n.rotated))
 	r.set("stray_events", float64(n.stray))
