@@ -20,6 +20,7 @@ import (
 	"communicator/simulations/leakage"
 	"communicator/simulations/measure"
 	"communicator/simulations/model"
+	"communicator/simulations/real"
 	"communicator/simulations/report"
 	"communicator/simulations/scenario"
 	"communicator/simulations/script"
@@ -51,6 +52,9 @@ func Run(ctx context.Context, sc *scenario.Scenario, o Options) (*report.Run, er
 		Version: o.Version, Tier: sc.Runs(), Seed: sc.Seed, Names: leakage.Names}
 	measures, leaks := measure.New(s), leakage.New(s)
 	play := model.Run
+	if out.Tier == scenario.Real {
+		play = real.Run
+	}
 	began := wall.Now()
 	out.Outcome, err = play(ctx, s, both{measures, leaks}, o.Limits)
 	if err != nil {

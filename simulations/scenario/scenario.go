@@ -152,11 +152,9 @@ func Default() Scenario {
 	}
 }
 
-// RealAgents is the most agents that the tier auto runs as whole nodes.
-const RealAgents = 300
-
-// RealUsers is the most users that the tier auto runs as whole clients.
-const RealUsers = 300
+// RealAgents and RealUsers are the most agents and users that the tier auto runs as whole
+// nodes and clients: a user costs about half a second of a processor.
+const RealAgents, RealUsers = 100, 50
 
 // Runs says which tier runs: real or model.
 func (s *Scenario) Runs() string {
