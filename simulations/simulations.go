@@ -14,8 +14,10 @@ import (
 	"context"
 	"maps"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"communicator/simulations/leakage"
 	"communicator/simulations/measure"
@@ -40,6 +42,51 @@ type Options struct {
 //
 // Errors: those of a scenario's matrix of latencies, and what keeps a tier from starting.
 func Run(ctx context.Context, sc *scenario.Scenario, o Options) (*report.Run, error) {
+	p, err := prepare(sc, o)
+	if err != nil {
+		return nil, err
+	}
+	return p.play(ctx)
+}
+
+// Main plays a scenario in a process of its own, which it ends with the status that done
+// returns: virtual time exists only within a test, so for tier real this runs one.
+func Main(ctx context.Context, sc *scenario.Scenario, o Options, done func(*report.Run, error) (status int)) {
+	p, err := prepare(sc, o)
+	switch {
+	case err != nil:
+		os.Exit(done(nil, err))
+	case sc.Runs() != scenario.Real:
+		os.Exit(done(p.play(ctx)))
+	}
+	stdout := os.Stdout
+	os.Args, os.Stdout = os.Args[:1], os.Stderr // where the test reads flags, and prints
+	var once sync.Once
+	end := func(r *report.Run, err error) {
+		once.Do(func() {
+			os.Stdout = stdout
+			os.Exit(done(r, err))
+		})
+		select {} // the process ends
+	}
+	ctx, _ = real.Watch(ctx, o.Limits, func(out trace.Outcome) { end(p.finish(out), nil) })
+	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{
+		Name: "simulate",
+		F:    func(t *testing.T) { synctest.Test(t, func(*testing.T) { end(p.play(ctx)) }) },
+	}}, nil, nil)
+}
+
+// performance is a run and who listens to it.
+type performance struct {
+	script   *script.Script
+	options  Options
+	began    time.Duration // of real time
+	run      report.Run
+	measures *measure.Collector
+	leaks    *leakage.Observer
+}
+
+func prepare(sc *scenario.Scenario, o Options) (*performance, error) {
 	s, err := script.Build(sc)
 	if err != nil {
 		return nil, err
@@ -48,47 +95,34 @@ func Run(ctx context.Context, sc *scenario.Scenario, o Options) (*report.Run, er
 	if err != nil {
 		return nil, err
 	}
-	out := &report.Run{Name: sc.Name, About: sc.About, Scenario: string(text), Command: o.Command,
-		Version: o.Version, Tier: sc.Runs(), Seed: sc.Seed, Names: leakage.Names}
-	measures, leaks := measure.New(s), leakage.New(s)
-	play := model.Run
-	if out.Tier == scenario.Real {
-		play = real.Run
+	return &performance{script: s, options: o, began: wall.Now(), measures: measure.New(s), leaks: leakage.New(s),
+		run: report.Run{Name: sc.Name, About: sc.About, Scenario: string(text), Command: o.Command,
+			Version: o.Version, Tier: sc.Runs(), Seed: sc.Seed, Names: names()}}, nil
+}
+
+func (p *performance) play(ctx context.Context) (*report.Run, error) {
+	tier := model.Run
+	if p.run.Tier == scenario.Real {
+		tier = real.Run
 	}
-	began := wall.Now()
-	out.Outcome, err = play(ctx, s, both{measures, leaks}, o.Limits)
+	outcome, err := tier(ctx, p.script, both{p.measures, p.leaks}, p.options.Limits)
 	if err != nil {
 		return nil, err
 	}
-	out.Wall = wall.Now() - began
-	out.Results = measures.Finish(out.Outcome)
-	out.TraceHash = measures.Hash()
-	figures, scalars := leaks.Finish()
-	out.Results.Figures = append(out.Results.Figures, figures...)
-	maps.Copy(out.Results.Scalars, scalars)
-	maps.Copy(out.Results.Scalars, out.Outcome.Extra)
-	out.Assertions = report.Check(sc.Assert, out.Results.Scalars)
-	return out, nil
+	return p.finish(outcome), nil
 }
 
-// Main plays a scenario in a process of its own, which it ends with the status that done
-// returns: virtual time exists only within a test, so for tier real this runs one.
-func Main(ctx context.Context, sc *scenario.Scenario, o Options, done func(*report.Run, error) (status int)) {
-	if sc.Runs() != scenario.Real {
-		os.Exit(done(Run(ctx, sc, o)))
-	}
-	stdout := os.Stdout
-	os.Args, os.Stdout = os.Args[:1], os.Stderr // where the test reads flags, and prints
-	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{
-		Name: "simulate",
-		F: func(t *testing.T) {
-			synctest.Test(t, func(*testing.T) {
-				r, err := Run(ctx, sc, o)
-				os.Stdout = stdout
-				os.Exit(done(r, err))
-			})
-		},
-	}}, nil, nil)
+// finish says what was heard until the outcome.
+func (p *performance) finish(o trace.Outcome) *report.Run {
+	p.run.Outcome, p.run.Wall = o, wall.Now()-p.began
+	p.run.Results = p.measures.Finish(o)
+	p.run.TraceHash = p.measures.Hash()
+	figures, scalars := p.leaks.Finish()
+	p.run.Results.Figures = append(p.run.Results.Figures, figures...)
+	maps.Copy(p.run.Results.Scalars, scalars)
+	maps.Copy(p.run.Results.Scalars, o.Extra)
+	p.run.Assertions = report.Check(p.script.Scenario.Assert, p.run.Results.Scalars)
+	return &p.run
 }
 
 // both tells two recorders.
