@@ -10,6 +10,19 @@ import (
 	"communicator/simulations/trace"
 )
 
+// downs counts agents that stop.
+type downs struct {
+	*measure.Collector
+	stops float64
+}
+
+func (d *downs) Event(e trace.Event) {
+	if e.Kind == trace.Down {
+		d.stops++
+	}
+	d.Collector.Event(e)
+}
+
 // play runs a scenario and demands that it came to its end, and what must hold of any run.
 func play(t *testing.T, yaml string) (out trace.Outcome, scalars map[string]float64) {
 	t.Helper()
@@ -21,7 +34,7 @@ func play(t *testing.T, yaml string) (out trace.Outcome, scalars map[string]floa
 	if err != nil {
 		t.Fatal(err)
 	}
-	measures := measure.New(s)
+	measures := &downs{Collector: measure.New(s)}
 	synctest.Test(t, func(t *testing.T) {
 		out, err = Run(t.Context(), s, measures, trace.Limits{})
 	})
@@ -41,6 +54,7 @@ func play(t *testing.T, yaml string) (out trace.Outcome, scalars map[string]floa
 		}
 		t.Logf("virtual %v, sent %v, delivered %v", out.Virtual, results.Scalars["sent"], results.Scalars["delivery_ratio"])
 	}
+	results.Scalars["stops"] = measures.stops
 	return out, results.Scalars
 }
 
@@ -67,10 +81,132 @@ func everythingArrives(t *testing.T, scalars map[string]float64) {
 }
 
 func TestSteady(t *testing.T) {
+	out, scalars := play(t, `
+duration: 10m
+nodes: {agents: 8, users: 10}
+workload: {messages_per_user_hour: 24, contacts_per_user: 2}
+`)
+	everythingArrives(t, scalars)
+	demand(t, scalars, "latency_p50_ms", atLeast(20))
+	demand(t, out.Extra, "real_undecryptable", zero)
+}
+
+func TestColdStart(t *testing.T) {
 	_, scalars := play(t, `
-duration: 20m
-nodes: {agents: 10, users: 20}
+duration: 10m
+nodes: {agents: 8, users: 8, start: cold}
 workload: {messages_per_user_hour: 12, contacts_per_user: 1}
 `)
 	everythingArrives(t, scalars)
+	demand(t, scalars, "joined", func(v float64) bool { return v == 8 })
+}
+
+func TestChurn(t *testing.T) {
+	_, scalars := play(t, `
+duration: 30m
+drain: 30m
+nodes: {agents: 8, users: 10}
+churn: {model: exponential, scale: 10m, stable: 0.25, down: 2m}
+workload: {messages_per_user_hour: 24, contacts_per_user: 1}
+`)
+	everythingArrives(t, scalars)
+	demand(t, scalars, "stops", atLeast(5))
+}
+
+// A third of the agents is out of reach for ten minutes, and then three of ten packets
+// are lost: everything arrives once, and what waited within a minute.
+func TestCutOffThenLoss(t *testing.T) {
+	_, scalars := play(t, `
+duration: 30m
+drain: 20m
+nodes: {agents: 10, users: 12}
+workload: {messages_per_user_hour: 24, contacts_per_user: 1}
+events:
+- {at: 2m, for: 10m, cut_off: 0.3}
+- {at: 12m, for: 5m, loss: 0.3}
+`)
+	everythingArrives(t, scalars)
+	demand(t, scalars, "drained_s", atMost(60))
+}
+
+func TestKill(t *testing.T) {
+	_, scalars := play(t, `
+duration: 15m
+drain: 20m
+nodes: {agents: 8, users: 10}
+workload: {messages_per_user_hour: 40, contacts_per_user: 1}
+events:
+- {at: 2m, for: 1m, kill: 0.5}
+- {at: 5m, for: 10s, kill: 1}
+- {at: 8m, for: 2m, kill: 0.5}
+`)
+	everythingArrives(t, scalars)
+	demand(t, scalars, "stops", func(v float64) bool { return v == 16 })
+}
+
+func TestDrain(t *testing.T) {
+	_, scalars := play(t, `
+duration: 20m
+drain: 30m
+nodes: {agents: 10, users: 8}
+workload: {messages_per_user_hour: 24, contacts_per_user: 1}
+events:
+- {at: 3m, drain: 0.2}
+`)
+	everythingArrives(t, scalars)
+}
+
+// Disks that are full, agents that hang, devices that are off and a slow network lose
+// nothing.
+func TestTroubles(t *testing.T) {
+	_, scalars := play(t, `
+duration: 25m
+drain: 30m
+nodes: {agents: 8, users: 10}
+workload: {messages_per_user_hour: 24, contacts_per_user: 1}
+events:
+- {at: 2m, for: 3m, full: 0.5}
+- {at: 7m, for: 3m, freeze: 0.25}
+- {at: 12m, for: 5m, offline: 0.4}
+- {at: 18m, for: 2m, slow: 20}
+- {at: 21m, for: 2m, partition: [eu]}
+`)
+	everythingArrives(t, scalars)
+}
+
+func TestBadger(t *testing.T) {
+	_, scalars := play(t, `
+duration: 6m
+drain: 10m
+nodes: {agents: 4, users: 4, storage: badger}
+workload: {messages_per_user_hour: 40, contacts_per_user: 1}
+privacy: {sending_agents: 1, receiving_agents: 2}
+events:
+- {at: 2m, for: 20s, kill: 0.5}
+- {at: 4m, for: 20s, kill: 1}
+`)
+	everythingArrives(t, scalars)
+}
+
+// Whatever an agent does to its own people, nobody sees a message twice, and honest
+// agents' logs stay whole. What hostile ones only hold or spoil arrives by another way.
+func TestHostile(t *testing.T) {
+	for _, kind := range []string{"drop", "delay", "stale", "forge"} {
+		t.Run(kind, func(t *testing.T) {
+			_, scalars := play(t, `
+duration: 10m
+drain: 40m
+nodes: {agents: 10, users: 8}
+workload: {messages_per_user_hour: 24, contacts_per_user: 1}
+adversary: {hostile: {share: 0.2, delay: 5s, do: `+kind+`}}
+`)
+			demand(t, scalars, "duplicated", zero)
+			if kind == "drop" {
+				demand(t, scalars, "delivery_ratio", atLeast(0.3))
+				demand(t, scalars, "delivery_ratio", func(v float64) bool { return v < 1 })
+				return
+			}
+			everythingArrives(t, scalars)
+		})
+	}
 }

@@ -125,8 +125,8 @@ func exceeded(ctx context.Context, l trace.Limits, began time.Duration) string {
 // giveUp ends a run that does not end by itself.
 func (g *watch) giveUp(w *world) {
 	reason := stuck
-	if r := g.reason.Load(); r != nil {
-		reason = *r
+	if !g.reason.CompareAndSwap(nil, &reason) { // should it move again, it stops
+		reason = *g.reason.Load()
 	}
 	_ = pprof.Lookup("goroutine").WriteTo(g.stacks, 1)
 	out := trace.Outcome{Stopped: reason, Virtual: time.Duration(g.virtual.Load()), Extra: map[string]float64{}}
