@@ -97,15 +97,34 @@ func maxOf(a anonymity) float64       { return a.max }
 func truthOf(a anonymity) float64     { return a.truth }
 func rankOf(a anonymity) float64      { return a.rank }
 
-// curve is the cumulative share of values that are at most x, of all in total.
-func curve(name string, values []float64, total int) measure.Line {
+// curve is, in steps from 1 up to a number of messages, the share of pairs whose value is at
+// most so much, of all in total.
+func curve(name string, values []float64, total, upTo int) measure.Line {
 	l := measure.Line{Name: name}
 	values = slices.Sorted(slices.Values(values))
+	if len(values) == 0 || values[0] > 1 {
+		l.X, l.Y = append(l.X, 1), append(l.Y, 0)
+	}
 	for i, v := range values {
 		if i+1 < len(values) && values[i+1] == v {
 			continue
 		}
 		l.X, l.Y = append(l.X, v), append(l.Y, float64(i+1)/float64(total))
+	}
+	if last := len(l.X) - 1; l.X[last] < float64(upTo) {
+		l.X, l.Y = append(l.X, float64(upTo)), append(l.Y, l.Y[last])
+	}
+	return l
+}
+
+// distribution is, as a curve, the share of all values that are at most so much.
+func distribution(name string, values []float64) measure.Line {
+	l := measure.Line{Name: name}
+	values = slices.Sorted(slices.Values(values))
+	for i, v := range values {
+		if i+1 == len(values) || values[i+1] != v {
+			l.X, l.Y = append(l.X, v), append(l.Y, float64(i+1)/float64(len(values)))
+		}
 	}
 	return l
 }

@@ -2,6 +2,7 @@ package leakage
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -48,8 +49,10 @@ func TestQuantilesAreOfThoseThere(t *testing.T) {
 	near(t, "smallest", quantile(values, 0), 1, 0)
 	near(t, "largest", quantile(values, 1), 5, 0)
 	near(t, "of nothing", quantile(nil, .5), 0, 0)
-	l := curve("x", []float64{2, 1, 2}, 4)
-	if len(l.X) != 2 || l.Y[0] != 0.25 || l.Y[1] != 0.75 {
+	if l := curve("x", []float64{3, 2, 3}, 6, 9); !slices.Equal(l.X, []float64{1, 2, 3, 9}) || !slices.Equal(l.Y, []float64{0, 1. / 6, 0.5, 0.5}) {
+		t.Errorf("%+v", l)
+	}
+	if l := distribution("x", []float64{2, 1, 2, 2}); !slices.Equal(l.X, []float64{1, 2}) || !slices.Equal(l.Y, []float64{0.25, 1}) {
 		t.Errorf("%+v", l)
 	}
 }

@@ -33,10 +33,11 @@ type round struct {
 	most                   float64 // bits, summed: of whom does not know honest agents' clients
 }
 
-// ask asks about the targets that exchanged at least least messages, after n.
-func (c *collusion) round(limit int32, n, least int, how link) (r round) {
+// round asks about the targets that exchanged anything, after n of their messages, or all if
+// there are fewer.
+func (c *collusion) round(limit int32, n int, how link) (r round) {
 	for i := range c.logs {
-		if len(c.logs[i]) < max(least, 1) {
+		if len(c.logs[i]) == 0 {
 			continue
 		}
 		v := c.answer(i, limit, n, how)
@@ -85,7 +86,7 @@ func (c *collusion) scalars(out map[string]float64) {
 		out["leak_messages_until_linked_p50"] = first.Quantile(.5)
 		out["leak_messages_until_linked_p90"] = first.Quantile(.9)
 	}
-	r := c.round(c.limit, maxDeliveries, 1, byConnection)
+	r := c.round(c.limit, maxDeliveries, byConnection)
 	if r.pairs == 0 {
 		return
 	}
@@ -93,7 +94,7 @@ func (c *collusion) scalars(out map[string]float64) {
 	out["leak_guessed_pairs"] = float64(r.guessed) / float64(r.pairs)
 	out["leak_sender_entropy_bits"] = r.sender.mean(entropyOf)
 	out["leak_recipient_entropy_bits"] = r.recipient.mean(entropyOf)
-	out["leak_sender_entropy_mailbox_bits"] = c.round(c.limit, maxDeliveries, 1, byMailbox).sender.mean(entropyOf)
+	out["leak_sender_entropy_mailbox_bits"] = c.round(c.limit, maxDeliveries, byMailbox).sender.mean(entropyOf)
 	out["leak_entropy_most_bits"] = r.most / float64(len(r.all))
 	out["leak_effective_set_p50"] = r.all.quantile(.5, effectiveOf)
 	out["leak_effective_set_p01"] = r.all.quantile(.01, effectiveOf)
@@ -102,6 +103,16 @@ func (c *collusion) scalars(out map[string]float64) {
 	out["leak_true_probability_p99"] = r.all.quantile(.99, truthOf)
 	out["leak_rank_p50"] = r.all.quantile(.5, rankOf)
 	out["leak_misguessed"] = float64(r.wrong) / float64(len(r.all))
+}
+
+// longest is how many messages a target pair exchanged at most, but for the few that
+// exchanged far more than others.
+func (c *collusion) longest() int {
+	lengths := make([]float64, len(c.logs))
+	for i, log := range c.logs {
+		lengths[i] = float64(len(log))
+	}
+	return int(quantile(lengths, .95))
 }
 
 // shares are those for which one run answers.
@@ -127,7 +138,7 @@ func (c *collusion) linkFigure(f *findings) {
 }
 
 func (c *collusion) untilFigure(f *findings) {
-	fig := measure.Figure{ID: "leak-until-linked", Title: "Messages until a pair is linked", Kind: measure.Lines, LogX: true,
+	fig := measure.Figure{ID: "leak-until-linked", Title: "Messages until a pair is linked", Kind: measure.Steps, LogX: true,
 		X: "messages of the pair", Y: "share of pairs linked",
 		Caption: "How long does a relationship stay hidden? The share of target pairs that are linked after so many messages, for several shares of colluding agents; a pair that stops writing stays where it is."}
 	for _, share := range []float64{0.02, 0.05, 0.1, 0.2} {
@@ -145,7 +156,7 @@ func (c *collusion) untilFigure(f *findings) {
 			}
 		}
 		if len(first) > 0 {
-			fig.Lines = append(fig.Lines, curve(fmt.Sprintf("%g %%", 100*share), first, pairs))
+			fig.Lines = append(fig.Lines, curve(fmt.Sprintf("%g %%", 100*share), first, pairs, c.longest()))
 		}
 	}
 	if len(fig.Lines) > 0 {
@@ -162,9 +173,9 @@ func (c *collusion) shareFigure(f *findings) {
 	}
 	for _, share := range shares() {
 		limit := c.script.Colluding(share)
-		r := c.round(limit, maxDeliveries, 1, byConnection)
+		r := c.round(limit, maxDeliveries, byConnection)
 		add(0, share, r.sender)
-		add(1, share, c.round(limit, maxDeliveries, 1, byMailbox).sender)
+		add(1, share, c.round(limit, maxDeliveries, byMailbox).sender)
 		add(2, share, r.recipient)
 	}
 	f.figures = append(f.figures, measure.Figure{ID: "leak-entropy-share", Title: "Entropy of the anonymity set, by the share of agents that collude", Kind: measure.Lines,
@@ -175,11 +186,10 @@ func (c *collusion) shareFigure(f *findings) {
 func (c *collusion) messagesFigure(f *findings) {
 	lines := []measure.Line{{Name: "sender"}, {Name: "sender, one mailbox alone"}, {Name: "recipient"}}
 	for _, n := range after {
-		r := c.round(c.limit, n, n, byConnection)
-		if r.pairs < max(3, len(c.logs)/20) {
+		if n > c.longest() {
 			break
 		}
-		m := c.round(c.limit, n, n, byMailbox)
+		r, m := c.round(c.limit, n, byConnection), c.round(c.limit, n, byMailbox)
 		for i, of := range []crowd{r.sender, m.sender, r.recipient} {
 			if len(of) > 0 {
 				lines[i].X, lines[i].Y = append(lines[i].X, float64(n)), append(lines[i].Y, of.mean(entropyOf))
@@ -191,11 +201,11 @@ func (c *collusion) messagesFigure(f *findings) {
 	}
 	f.figures = append(f.figures, measure.Figure{ID: "leak-entropy-messages", Title: "Entropy of the anonymity set, after so many messages", Kind: measure.Lines, LogX: true,
 		X: "messages of the pair", Y: "bits, on average", Lines: lines,
-		Caption: "What does each further message give away to the colluding agents of this run? The curve of one mailbox alone shows what is left if mailboxes of a relationship could not be joined: the use of rotating them. Over target pairs that wrote so much."})
+		Caption: "What does each further message give away to the colluding agents of this run? The curve of one mailbox alone shows what is left if mailboxes of a relationship could not be joined: the use of rotating them. Target pairs that wrote less count with what they wrote."})
 }
 
 func (c *collusion) victimsFigure(f *findings) {
-	r := c.round(c.limit, maxDeliveries, 1, byConnection)
+	r := c.round(c.limit, maxDeliveries, byConnection)
 	if len(r.all) == 0 {
 		return
 	}
@@ -208,6 +218,6 @@ func (c *collusion) victimsFigure(f *findings) {
 	}
 	f.figures = append(f.figures, measure.Figure{ID: "leak-victims", Title: "Probability of the true peer", Kind: measure.Lines, LogX: true,
 		X: "probability that colluding agents give the true peer", Y: "share of target pairs",
-		Lines:   []measure.Line{curve("sender", sender, len(sender)), curve("recipient", recipient, len(recipient))},
+		Lines:   []measure.Line{distribution("sender", sender), distribution("recipient", recipient)},
 		Caption: "Averages hide victims: how many people are laid open, however well others are hidden? At x the share of target pairs whose peer is given at most this probability; what is missing to 1 just left of x = 1 is known for certain."})
 }

@@ -179,7 +179,7 @@ func (w *watcher) finish(f *findings) {
 	f.scalars["leak_observer_rank_p90"] = r.end.quantile(.9, rankOf)
 	f.scalars["leak_disclosure_rank_p50"] = quantile(r.disclosed, .5)
 	f.scalars["leak_observer_window_s"] = w.window.Seconds()
-	w.curves(f, len(r.end))
+	w.curves(f)
 	w.identifiedFigure(f, r.until, len(r.end))
 }
 
@@ -192,32 +192,47 @@ func (v *victim) since() int {
 	return n
 }
 
-// looked are the answers after a number of messages, of the victims who have one.
+// looked are the answers after a number of messages, or after all of those of victims who
+// have fewer.
 func (w *watcher) looked(messages int) (out crowd) {
 	for i := range w.victims {
-		for _, found := range w.victims[i].found {
-			if found.messages == messages {
-				out = append(out, found.anonymity)
+		found := w.victims[i].found
+		for j := len(found) - 1; j >= 0; j-- {
+			if found[j].messages <= messages {
+				out = append(out, found[j].anonymity)
+				break
 			}
 		}
 	}
 	return out
 }
 
-// curves draws rank and entropy after so many messages, while enough victims have them.
-func (w *watcher) curves(f *findings, all int) {
+// longest is how many messages a victim's pair exchanged at most, but for the few that
+// exchanged far more than others.
+func (w *watcher) longest() int {
+	var lengths []float64
+	for i := range w.victims {
+		if n := w.victims[i].messages; n > 0 {
+			lengths = append(lengths, float64(n))
+		}
+	}
+	return int(quantile(lengths, .95))
+}
+
+// curves draws rank and entropy after so many messages.
+func (w *watcher) curves(f *findings) {
 	rank := measure.Figure{ID: "leak-rank", Title: "Rank of the true peer for a global observer", Kind: measure.Lines, LogX: true, LogY: true,
 		X: "messages of the pair", Y: "rank among all users",
 		Lines:   []measure.Line{{Name: "p10"}, {Name: "p50"}, {Name: "p90"}},
-		Caption: "How many others would somebody who sees all traffic suspect before the right one? Rank 1 is the first suspect. Over target pairs that wrote so much; their members' further contacts do not count."}
+		Caption: "How many others would somebody who sees all traffic suspect before the right one? Rank 1 is the first suspect; a victim's further contacts do not count. Target pairs that wrote less count with what they wrote."}
 	entropy := measure.Figure{ID: "leak-observer-entropy", Title: "Doubt of a global observer", Kind: measure.Lines, LogX: true,
 		X: "messages of the pair", Y: "bits, on average",
 		Lines:   []measure.Line{{Name: "entropy"}, {Name: "of a user of whom nothing is known"}},
-		Caption: "How fast does watching narrow down who somebody's peer is? Each bit halves the set of suspects. Over target pairs that wrote so much."}
+		Caption: "How fast does watching narrow down who somebody's peer is? Each bit halves the set of suspects. Target pairs that wrote less count with what they wrote."}
 	add := func(l *measure.Line, x int, y float64) { l.X, l.Y = append(l.X, float64(x)), append(l.Y, y) }
 	for _, n := range after {
 		at := w.looked(n)
-		if len(at) < max(1, all/20) {
+		if n > w.longest() || len(at) == 0 {
 			continue
 		}
 		for i, q := range []float64{.1, .5, .9} {
@@ -235,7 +250,7 @@ func (w *watcher) identifiedFigure(f *findings, until []float64, all int) {
 	if len(until) == 0 {
 		return
 	}
-	f.figures = append(f.figures, measure.Figure{ID: "leak-identified", Title: "Messages until a global observer names the peer", Kind: measure.Lines, LogX: true,
-		X: "messages of the pair", Y: "share of target pairs", Lines: []measure.Line{curve(fmt.Sprintf("window %v", w.window), until, all)},
+	f.figures = append(f.figures, measure.Figure{ID: "leak-identified", Title: "Messages until a global observer names the peer", Kind: measure.Steps, LogX: true,
+		X: "messages of the pair", Y: "share of target pairs", Lines: []measure.Line{curve(fmt.Sprintf("window %v", w.window), until, all, w.longest())},
 		Caption: "After how many messages does an observer of all traffic name the right peer, with a probability above one half, and stay with it? Pairs that it never names are missing to 1."})
 }
