@@ -42,8 +42,8 @@ const checkpointEvery = memtableSize / 8
 // Maintenance beside the writer changes so much at a time that an append waits for
 // a few milliseconds.
 const (
-	besideRows  = 1000
-	besideBytes = 1 << 20
+	besideRows  = 250
+	besideBytes = 256 << 10
 )
 
 // eventsAtFirst is for how many events a batch has space from the start.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"time"
 )
 
 // matchTables rebuilds the projections' rows if they were made by others, or if a
@@ -212,10 +213,23 @@ func (c *bulk) flush() error {
 	}
 	var err error
 	if c.beside {
+		began := time.Now()
 		err = c.l.exclusively(context.Background(), write)
+		c.l.rest(time.Since(began))
 	} else {
 		err = write()
 	}
 	*c = bulk{l: c.l, beside: c.beside}
 	return err
+}
+
+// rest waits for as long as a part of the maintenance took, so that the writer has half
+// of the time and the store's compactions keep up: an append would wait for them.
+func (l *eventLog) rest(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.closing:
+	}
 }
