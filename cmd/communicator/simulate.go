@@ -24,7 +24,7 @@ func simulateCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "simulate", GroupID: "check", Args: usageArgs(cobra.NoArgs),
 		Short: "Networks of agents in virtual time: churn, partitions, hostile agents, observers",
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(simulateListCommand(), simulateRunCommand(), simulateCompareCommand(), simulateCompareCommand(),
+	cmd.AddCommand(simulateListCommand(), simulateRunCommand(), simulateCompareCommand(),
 		simulatePlanCommand(), simulateReportCommand(), simulateSchemaCommand())
 	return cmd
 }

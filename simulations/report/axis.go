@@ -24,12 +24,9 @@ func linear(s span, n int, whole bool) axis {
 		s.min = 0
 	}
 	if width := s.max - s.min; width <= 1e-12*math.Max(math.Abs(s.min), math.Abs(s.max)) || width == 0 {
-		pad := math.Max(math.Abs(s.min)*0.1, 1e-9)
-		if s.min == 0 {
-			pad = 1
-		}
-		if s.max += pad; s.min != 0 {
-			s.min -= pad
+		s.min, s.max = min(s.min, 0), max(s.max, 0)
+		if s.min == s.max {
+			s.max = 1
 		}
 	}
 	step := niceStep((s.max - s.min) / float64(n))
@@ -92,7 +89,20 @@ func logarithmic(s span, whole bool) axis {
 	if whole {
 		a.span = bounds
 	}
+	if a.labels() < 3 && a.max < 10*a.min {
+		a.ticks = linear(a.span, 5, false).ticks
+	}
 	return a
+}
+
+// labels counts those within the axis.
+func (a *axis) labels() (n int) {
+	for _, t := range a.ticks {
+		if t.Label != "" && t.Value >= a.min*(1-1e-9) && t.Value <= a.max*(1+1e-9) {
+			n++
+		}
+	}
+	return n
 }
 
 // tickText writes the number at a label: short, and no finer than the step.

@@ -31,7 +31,11 @@ type Compared struct {
 }
 
 // Differing is a key with two values; empty where a scenario does not have it.
-type Differing struct{ Key, A, B string }
+type Differing struct {
+	Key string `json:"key"`
+	A   string `json:"a"`
+	B   string `json:"b"`
+}
 
 // Compare sets two runs side by side, in the order of [measure.Names].
 func Compare(a, b Run) Comparison {

@@ -25,9 +25,10 @@ const (
 	rightRoom    = 6
 	bottomRoom   = 17 // below the plot, for the label of the x axis
 	lineWidth    = 1.6
-	barRow       = 19 // height of a bar that lies
-	barChartRest = 48 // of a chart with such bars, besides these
-	edgeRoom     = 0.03
+	barRow       = 19   // height of a bar that lies
+	barChartRest = 48   // of a chart with such bars, besides these
+	edgeRoom     = 0.03 // share of the x axis that marked points keep clear, on either side
+	nearNought   = 0.1  // share of the most below which an x axis begins at nought
 )
 
 // Colours are placeholders: the page replaces them by its own, light or dark.
@@ -92,6 +93,16 @@ func (c *chart) draw(canvas draw.Canvas, points int) {
 // axes are those of a chart of lines. Points that are marked keep clear of the edges.
 func (c *chart) axes() (x, y axis) {
 	xs, ys := c.spans()
+	if !xs.empty() && !c.logX {
+		for _, m := range c.marks {
+			if drawable(m.X) {
+				xs.take(m.X)
+			}
+		}
+		if xs.min > 0 && xs.min < nearNought*xs.max {
+			xs.min = 0
+		}
+	}
 	if dots := slices.ContainsFunc(c.series, func(s series) bool { return s.dots }); dots && !xs.empty() {
 		if c.logX {
 			room := math.Pow(xs.max/xs.min, edgeRoom)

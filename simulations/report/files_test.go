@@ -193,3 +193,19 @@ func TestReadRefuses(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRunOfAPlanReadsBack with what it is one of many for.
+func TestRunOfAPlanReadsBack(t *testing.T) {
+	dir, r := t.TempDir(), sample(1, 1)
+	r.Plan = Plan{Keys: []string{"churn.scale"}, Against: "churn.scale", Measures: []string{"lost"}}
+	r.Names = []measure.Name{{Name: "leak_x", Unit: "bits", Doc: "what leaks"}}
+	if err := Write(dir, r); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, r.Plan, got.Plan)
+	same(t, r.Names, got.Names)
+}

@@ -13,6 +13,7 @@ var mainMeasures = []string{
 	"sent", "delivered", "delivery_ratio", "lost", "duplicated", "expired", "failed", "pending",
 	"latency_p50_ms", "latency_p99_ms", "attempts_per_message", "lookup_success",
 	"bytes_per_message", "storage_bytes_agent_p99", "load_share_max", "drained_s", "agents_up_mean",
+	"leak_linked_pairs", "leak_messages_until_linked_p50", "leak_effective_set_p50", "leak_max_probability_p99", "leak_identified",
 }
 
 // glossary explains measures, in the order in which pages show them.
