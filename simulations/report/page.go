@@ -24,8 +24,17 @@ var runText string
 // parts are what pages share: head, figures and tables.
 var parts = template.Must(template.New("parts").Funcs(template.FuncMap{
 	"style": func() template.CSS { return template.CSS(styleSheet) },
+	"name":  breakable,
 	"rows":  func(label string, rows []measured) measureRows { return measureRows{label, rows} },
 }).Parse(partsText))
+
+// breakable is a name that may go on in the next line after a dot or a line, and that is
+// copied as it is.
+func breakable(name string) template.HTML {
+	return template.HTML(breaks.Replace(template.HTMLEscapeString(name)))
+}
+
+var breaks = strings.NewReplacer("_", "_<wbr>", ".", ".<wbr>")
 
 var runTemplate = page(runText)
 

@@ -47,7 +47,7 @@ func TestPagesStaySmall(t *testing.T) {
 	for f := range 32 {
 		fig := measure.Figure{ID: string(rune('a' + f)), Title: "figure", Caption: "caption", Kind: []string{measure.Lines, measure.Steps}[f%2]}
 		for range 6 {
-			l := measure.Line{Name: "line", X: make([]float64, 20_000), Y: make([]float64, 20_000)}
+			l := measure.Line{Name: "line", X: make([]float64, 5000), Y: make([]float64, 5000)}
 			for i := range l.Y {
 				l.X[i], l.Y[i] = float64(i)/60, 1e6*r.ExpFloat64()
 			}
