@@ -13,6 +13,7 @@ var stages = []struct{ name, what string }{
 	{"setup_agents", "opening all agents"},
 	{"setup_users", "making all profiles, and accounts at agents"},
 	{"setup_relationships", "establishing all relationships"},
+	{"setup_names", "publishing all names"},
 	{"setup_devices", "switching all devices on"},
 	{"run", "the run itself"},
 	{"check", "closing everybody, and checking what must hold"},

@@ -67,10 +67,11 @@ func TestScenariosWithWholeNodes(t *testing.T) {
 	brief := []string{"tier=real", "nodes.agents=8", "nodes.users=8", "nodes.operators=0", "workload.contacts_per_user=2"}
 	for name, settings := range map[string][]string{
 		"cut-off-then-lossy": {"duration=26m", "events[0].at=2m", "events[1].at=12m"},
+		"lookups":            {"nodes.agents=32", "duration=8m", "events[0].at=4m", "workload.lookups_per_user_hour=60", "workload.names=6"},
 		"mass-failure":       {"duration=12m", "drain=10m", "events[0].at=2m", "events[0].for=5m"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sc := short(t, name, "1", append(settings, brief...)...)
+			sc := short(t, name, "1", append(brief[:len(brief):len(brief)], settings...)...)
 			synctest.Test(t, func(t *testing.T) {
 				r, err := Run(t.Context(), sc, Options{})
 				if err != nil {

@@ -19,28 +19,17 @@ import (
 // search takes, and how many servers it meets beside the nearest, was measured
 // (calibration.go).
 
-// lookups draws who looks up which name when.
+// lookups are those of the script, and what all have in common.
 type lookups struct {
-	rate   float64 // a nanosecond
-	rand   *rand.Rand
+	drawn  *script.Lookups
+	due    script.Lookup
 	target int32 // name that Sybils gather around; -1: none
 	hops   int
 	trips  int
 }
 
-// none says that no name is beset.
-const none = -1
-
 func (l *lookups) begin(w *world) {
-	sc := w.s.Scenario
-	l.rate = sc.Workload.LookupsPerUserHour * float64(len(w.users)) / float64(time.Hour)
-	if l.rate == 0 {
-		return
-	}
-	l.rand, l.target = w.s.Rand("model lookups", 0), none
-	if sc.Adversary.Sybil.Target != "none" {
-		l.target = int32(w.s.Rand("sybil", 0).IntN(sc.Workload.Names))
-	}
+	l.drawn, l.target = w.s.Lookups(), w.s.Beset()
 	l.hops, l.trips = hopsOf(len(w.agents))
 	l.next(w)
 }
@@ -56,15 +45,15 @@ func hopsOf(n int) (hops, trips int) {
 }
 
 func (l *lookups) next(w *world) {
-	if t := w.now + int64(l.rand.ExpFloat64()/l.rate); t < int64(w.s.Scenario.Duration) {
-		w.at(t, event{kind: lookupBegins})
+	var more bool
+	if l.due, more = l.drawn.Next(); more {
+		w.at(int64(l.due.At), event{kind: lookupBegins})
 	}
 }
 
 func (w *world) onLookupBegins() {
 	l := &w.lookups
-	user := int32(l.rand.IntN(len(w.users)))
-	name := int32(l.rand.IntN(w.s.Scenario.Workload.Names))
+	user, name := l.due.User, l.due.Name
 	l.next(w)
 	if !w.users[user].on {
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"communicator/simulations/memnet"
 	"communicator/simulations/script"
@@ -202,6 +203,16 @@ func (n *fabric) userHost(user int32) func(crypto.PrivKey) (host.Host, error) {
 		n.machines.Store(h.ID(), m)
 		return &leaving{Host: h, left: func() { n.machines.Delete(h.ID()) }}, nil
 	}
+}
+
+// readerHost makes the host of a client of the overlay, on the machine of a user.
+func (n *fabric) readerHost(user int32, key crypto.PrivKey) (host.Host, error) {
+	h, err := n.Host(key, ma.StringCast(fmt.Sprintf("/ip4/%v/tcp/0", userAddr(int32(len(n.s.Users))+user))))
+	if err != nil {
+		return nil, err
+	}
+	n.machines.Store(h.ID(), machine{number: trace.UserMachine(user), region: n.s.Users[user].Region})
+	return h, nil
 }
 
 // leaving is a host that says when it has been closed.

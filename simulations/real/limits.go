@@ -24,6 +24,8 @@ const (
 	meetPatience  = 30 * time.Minute // for both sides of every relationship to have a session
 	meetEvery     = time.Second
 	onEvery       = 5 * time.Millisecond // between two devices that are switched on
+	publishing    = 16                   // names that are published at a time
+	readers       = 16                   // clients of the overlay, which look names up for all users
 	warmUp        = 10 * time.Second     // for the last one to watch
 	// Work of records in the overlay, and of accounts, in bits: next to none.
 	stampBits, accountBits = 1, 1

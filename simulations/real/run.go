@@ -29,6 +29,7 @@ type world struct {
 	byID     map[wire.AgentID]int32
 	users    []*user
 	messages *messages
+	names    *names // nil where nothing is looked up
 	watch    *watch
 
 	ctx  context.Context // ends when the run is stopped
@@ -124,6 +125,7 @@ func (w *world) play() error {
 		w.work.Go(w.join)
 	}
 	w.work.Go(w.sample)
+	w.work.Go(w.lookUp)
 	w.perform()
 	w.extra("real_run", began)
 	return nil
@@ -175,6 +177,7 @@ func (w *world) finish(stopped string, check bool) trace.Outcome {
 	w.work.Wait()
 	w.report(each(context.Background(), w, w.users, (*user).close))
 	w.report(each(context.Background(), w, w.agents, func(a *agent) error { return a.shut(context.Background(), false) }))
+	w.report(w.names.close())
 	w.report(w.net.Close())
 	if check {
 		w.check(stopped == "")

@@ -31,6 +31,13 @@ func (w *world) open() error {
 	}
 	w.extra("real_setup_relationships", began)
 	began = newStage()
+	if err := w.openNames(); err != nil {
+		return err
+	}
+	if w.names != nil {
+		w.extra("real_setup_names", began)
+	}
+	began = newStage()
 	for _, u := range w.users {
 		u.switchOn()
 		if !w.sleep(onEvery) {

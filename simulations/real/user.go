@@ -118,6 +118,13 @@ func (u *user) switchOn() {
 	u.waiting = nil
 }
 
+// isOn says whether the device is on.
+func (u *user) isOn() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.on
+}
+
 // switchOff ends what the device does, and waits for that.
 func (u *user) switchOff() error {
 	u.mu.Lock()

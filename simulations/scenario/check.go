@@ -28,6 +28,9 @@ func (s *Scenario) check() (out []Problem) {
 		wrong("latency.matrix", "empty", "a CSV file")
 	}
 	if s.Runs() == Real {
+		if s.Adversary.Sybil.Target != "none" {
+			wrong("adversary.sybil", s.Adversary.Sybil.Target, "none: Sybils are there in tier model only (use tier: model)")
+		}
 		if s.Privacy.Padding == "none" {
 			wrong("privacy.padding", "none", "buckets: clients of tier real always pad (use tier: model)")
 		}

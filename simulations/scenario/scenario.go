@@ -161,7 +161,7 @@ func (s *Scenario) Runs() string {
 	switch {
 	case s.Tier != Auto:
 		return s.Tier
-	case s.Nodes.Agents <= RealAgents && s.Nodes.Users <= RealUsers && s.Privacy.Padding != "none":
+	case s.Nodes.Agents <= RealAgents && s.Nodes.Users <= RealUsers && s.Privacy.Padding != "none" && s.Adversary.Sybil.Target == "none":
 		return Real
 	default:
 		return Model
