@@ -48,10 +48,33 @@ func (w *world) approach(m *message, agent int32) (setup int64, ok bool) {
 	if c := w.conn(s, u, agent); c != nil && *c == a.life && !w.crowded(m.from) && !w.silent(agent) {
 		return 0, true
 	}
-	w.dial(trace.UserMachine(m.from), agent)
-	setup = w.trips(dialTrips+identifyTrips+helloTrips, u.region, a.region)
-	w.carry(protoSubmit, w.now+setup, trace.UserMachine(m.from), agent, helloBytes)
+	trips := negotiateTrips + helloTrips
+	if !w.watches(m, agent) {
+		trips += dialTrips
+		w.dial(trace.UserMachine(m.from), agent, 0)
+	}
+	setup = w.trips(trips, u.region, a.region)
+	w.greet(protoSubmit, w.now+setup, m.from, agent)
 	return setup, true
+}
+
+// greet counts what a client's new stream and the hello on it carry.
+func (w *world) greet(p protocol, at int64, user, agent int32) {
+	w.stream(p, at, trace.UserMachine(user), agent)
+	w.carry(p, at, trace.UserMachine(user), agent, helloBytes)
+	w.carry(p, at, agent, trace.UserMachine(user), shortBytes)
+}
+
+// watches says whether the connection to a sending agent is open because mailboxes of the
+// same relationship are watched over it.
+func (w *world) watches(m *message, agent int32) bool {
+	set := w.sets.at(w.sides[m.side].current)
+	slot := slices.Index(set.home[:], agent)
+	if slot < 0 || w.crowded(m.from) || w.deafTo(m.from, agent) {
+		return false
+	}
+	_, open := w.turn(m.from, m.side, agent, uint8(slot))
+	return open
 }
 
 // conn is the connection of a relationship at a sending agent: the life of the agent that
@@ -259,6 +282,7 @@ func (w *world) onOutcomeArrives(e *event) {
 // acknowledgeOutcome lets the agent forget what it told.
 func (w *world) acknowledgeOutcome(e *event, at *attempt) {
 	w.carry(protoSubmit, w.now, trace.UserMachine(e.b), e.a, ackBytes)
+	w.carry(protoSubmit, w.now, e.a, trace.UserMachine(e.b), shortBytes)
 	a := &w.agents[e.a]
 	if at.holding == settled {
 		at.holding = nothing

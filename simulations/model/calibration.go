@@ -24,37 +24,41 @@ const (
 	startKilled = 1200 * time.Millisecond
 )
 
-// Round trips before a request can leave, as whole nodes take them over memnet.
+// Round trips before a request can leave, as whole nodes and clients take them over memnet:
+// counted in the frames of tier real at a fixed latency.
 const (
-	dialTrips     = 2 // TCP, then TLS 1.3
-	identifyTrips = 1 // libp2p's identify, which a first stream waits for
-	helloTrips    = 1 // of clients, with the nonce that operations are signed over
+	dialTrips      = 2 // TCP, then TLS 1.3
+	identifyTrips  = 1 // between agents: libp2p's identify, which the first stream waits for
+	negotiateTrips = 1 // of clients, which do not know yet what the agent speaks
+	helloTrips     = 1 // of clients, with the nonce that operations are signed over
 )
 
 // spareConnections are those of a client that has one for each watch: for its sending
 // agents, and for upkeep.
 const spareConnections = 6
 
-// Bytes on the wire, with the envelopes of protobuf, mux and yamux, TLS records and TCP/IP
-// headers, beside the parts whose sizes the protocol fixes.
+// Bytes on the wire: the frames of tier real, less what surrounds each frame and the parts
+// whose sizes the protocol fixes.
 const (
 	frameBytes = 74 // around each frame: yamux, TLS, TCP and IP
 	maxSegment = 16 << 10
 
-	dialBytes    = 4 * 1200 // a handshake's four flights
-	setupBytes   = 1900     // identify and the negotiation of protocols, both ways
-	helloBytes   = 260      // hello and its answer
-	submitBytes  = 190      // of a submission: handle, URI, key id, times
-	receiptBytes = 620      // a sending agent's receipt
-	fetchBytes   = 60       // a question for an outcome
-	stateBytes   = 70       // of its answer, beside the outcome
-	ackBytes     = 60       // an outcome acknowledged, and the answer to that
-	putBytes     = 40       // of a put: key id, notAfter
-	answerBytes  = 30       // of a put's answer, beside the outcome
-	watchBytes   = 180      // a watch: signed
-	pushBytes    = 60       // of a delivery: position, time
-	eraseBytes   = 260      // a delivery acknowledged, signed, and the answer to that
-	createBytes  = 480      // a mailbox made, signed, and its address
+	flightBytes   = 1200 // of a handshake, two in each direction
+	identifyBytes = 1050 // each way, frames included
+	streamBytes   = 193  // to open a stream and agree on its protocol, each way, frames included
+	helloBytes    = 49   // its answer: shortBytes
+	shortBytes    = 9    // an answer that says no more than "done"
+	submitBytes   = 148  // of a submission: handle, URI, key id, times
+	receiptBytes  = 370  // a sending agent's receipt
+	fetchBytes    = 43   // a question for an outcome
+	stateBytes    = 62   // of its answer, beside the outcome
+	ackBytes      = 41   // an outcome acknowledged
+	putBytes      = 29   // of a put: key id, notAfter
+	answerBytes   = 14   // of a put's answer, beside the outcome
+	watchBytes    = 114  // a watch: signed
+	pushBytes     = 25   // of a delivery: position, time
+	eraseBytes    = 114  // a delivery acknowledged, signed
+	createBytes   = 480  // a mailbox made, signed, and its address
 )
 
 // Bytes on disk, beside bodies: "communicator bench store" finds 1.15 × ciphertext and

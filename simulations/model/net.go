@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"communicator/simulations/script"
 	"communicator/simulations/trace"
 	"communicator/wire"
 )
@@ -76,7 +75,11 @@ func (w *world) carry(p protocol, at int64, from, to int32, size int) {
 	if size <= 0 {
 		return
 	}
-	size += frameBytes * ((size + maxSegment - 1) / maxSegment)
+	w.pass(p, at, from, to, size+frameBytes*((size+maxSegment-1)/maxSegment))
+}
+
+// pass is carry of bytes that are frames already.
+func (w *world) pass(p protocol, at int64, from, to int32, size int) {
 	w.count.bytes[p] += int64(size)
 	if !w.frames {
 		return
@@ -89,9 +92,15 @@ func (w *world) carry(p protocol, at int64, from, to int32, size int) {
 }
 
 // dial counts what opening a connection carries.
-func (w *world) dial(from, to int32) {
-	w.carry(protoDial, w.now, from, to, dialBytes/2+setupBytes/2)
-	w.carry(protoDial, w.now, to, from, dialBytes/2+setupBytes/2)
+func (w *world) dial(from, to int32, more int) {
+	w.pass(protoDial, w.now, from, to, 2*flightBytes+more)
+	w.pass(protoDial, w.now, to, from, 2*flightBytes+more)
+}
+
+// stream counts what opening a stream carries.
+func (w *world) stream(p protocol, at int64, from, to int32) {
+	w.pass(p, at, from, to, streamBytes)
+	w.pass(p, at, to, from, streamBytes)
 }
 
 // apart says whether a partition separates a user from an agent.
@@ -102,7 +111,7 @@ func (w *world) apart(u, a int32) bool { return w.users[u].group != w.agents[a].
 func (w *world) deafTo(u, a int32) bool { return w.agents[a].frozen || w.apart(u, a) }
 
 // connect makes sure of a connection between two agents and returns how long that takes.
-func (w *world) connect(from, to int32) (setup int64, fresh bool) {
+func (w *world) connect(from, to int32) (setup int64) {
 	key := linkKey(from, to)
 	l, known := w.links[key]
 	a, b := &w.agents[from], &w.agents[to]
@@ -111,20 +120,23 @@ func (w *world) connect(from, to int32) (setup int64, fresh bool) {
 		lives = uint64(b.life)<<32 | uint64(a.life)
 	}
 	if known && l.lives == lives && l.used > max(a.trimmed, b.trimmed) && !w.broken(l.used, from, to) {
-		if w.now-l.used > int64(idleClose) {
+		if !l.streamed || w.now-l.used > int64(idleClose) {
 			l.streamed = false
+			w.stream(protoDeliver, w.now, from, to)
 		}
 		l.used = w.now
 		w.links[key] = l
-		return 0, false
+		return 0
 	}
 	if !known {
 		w.linked(a)
 		w.linked(b)
 	}
 	w.links[key] = link{used: w.now, lives: lives}
-	w.dial(from, to)
-	return w.trips(dialTrips+identifyTrips, a.region, b.region), true
+	w.dial(from, to, identifyBytes)
+	setup = w.trips(dialTrips+identifyTrips, a.region, b.region)
+	w.stream(protoDeliver, w.now+setup, from, to)
+	return setup
 }
 
 // linked counts a connection of an agent, which closes the oldest when it has too many.
@@ -210,5 +222,3 @@ func (c *cut) member(region uint8) bool { return slices.Contains(c.regions, regi
 func (w *world) sizeOf(text int32) int32 {
 	return payloadSize(text, w.s.Scenario.Privacy.Padding != "none")
 }
-
-var _ = script.Honest

@@ -199,6 +199,6 @@ func (w *world) onAckArrives(e *event) {
 	bx := w.boxes.at(d.box)
 	facts := admit.Acknowledge(mailboxID(bx.set, bx.slot), []uint64{uint64(e.obj)})
 	a.log += int64(len(facts))
-	w.carry(protoMailbox, w.now, e.a, trace.UserMachine(e.b), answerBytes)
+	w.carry(protoMailbox, w.now, e.a, trace.UserMachine(e.b), shortBytes)
 	w.erase(a, e.obj)
 }

@@ -146,7 +146,7 @@ func (w *world) put(from int32, ai uint32, send queue.Send) {
 	}
 	setup, limit := int64(0), int64(openTimeout)
 	if !w.deaf(from, to) {
-		setup, _ = w.connect(from, to)
+		setup = w.connect(from, to)
 		limit = setup + int64(requestTimeout)
 		if setup > int64(openTimeout) {
 			limit = int64(openTimeout)

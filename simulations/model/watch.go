@@ -15,7 +15,7 @@ import (
 
 // handshake is how many round trips pass from the beginning of a turn until the agent
 // watches.
-const handshake = dialTrips + identifyTrips + helloTrips
+const handshake = dialTrips + negotiateTrips + helloTrips
 
 // watch has what a mailbox holds collected when its owner's device watches it next. If it
 // does so now, what is newest is pushed at once.
@@ -111,7 +111,9 @@ func (w *world) onWatchArrives(e *event) {
 	bx := w.boxes.at(e.obj)
 	bx.scheduled = false
 	u, a := &w.users[e.b], &w.agents[e.a]
-	w.carry(protoMailbox, w.now, trace.UserMachine(e.b), e.a, helloBytes+watchBytes)
+	w.dial(trace.UserMachine(e.b), e.a, 0)
+	w.greet(protoMailbox, w.now, e.b, e.a)
+	w.carry(protoMailbox, w.now, trace.UserMachine(e.b), e.a, watchBytes)
 	if !u.on || !a.up || w.deafTo(e.b, e.a) {
 		return // looked at again when they can hear each other
 	}
@@ -128,7 +130,7 @@ func (w *world) onWatchArrives(e *event) {
 func (w *world) push(di uint32, user, agent int32) {
 	d := w.deliveries.at(di)
 	u, a := &w.users[user], &w.agents[agent]
-	after := max(int64(commitTime), 0)
+	const after = int64(commitTime)
 	w.carry(protoMailbox, w.now+after, agent, trace.UserMachine(user), pushBytes+int(d.size))
 	w.at(w.now+after+w.leg(a.region, u.region),
 		event{kind: pushArrives, obj: di, gen: d.gen, a: agent, b: user, life: a.life, life2: u.life})
@@ -183,7 +185,8 @@ func (w *world) turnsBytes() {
 	if len(w.s.Users) == 0 {
 		return
 	}
-	const turn = dialBytes + setupBytes + 2*frameBytes
+	const turn = 4 * flightBytes
+	const greeting = 2*streamBytes + helloBytes + shortBytes + watchBytes + 3*frameBytes
 	for i := range w.users {
 		u := &w.users[i]
 		slots := w.slots(int32(i))
@@ -196,7 +199,7 @@ func (w *world) turnsBytes() {
 		}
 		turns := online / int64(watchSlice) * int64(slots)
 		w.count.bytes[protoDial] += turns * turn
-		w.count.bytes[protoMailbox] += turns * (helloBytes + watchBytes + 2*frameBytes)
+		w.count.bytes[protoMailbox] += turns * greeting
 		w.count.turns += turns
 	}
 }
