@@ -47,6 +47,8 @@ const (
 	retryStorage  = 10 * time.Second // relay and mailbox, of a full disk
 	retryOverload = 2 * time.Second  // mailbox
 
+	tableAfter = time.Minute // dht: an agent that starts finds its place in the overlay
+
 	firstRetransmit = 200 * time.Millisecond // memnet
 	maxRetransmits  = 8
 	breakAfter      = 40 * time.Second // memnet: how long a connection survives silence

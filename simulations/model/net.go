@@ -1,6 +1,7 @@
 package model
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -133,10 +134,31 @@ func (w *world) connect(from, to int32) (setup int64) {
 		w.linked(b)
 	}
 	w.links[key] = link{used: w.now, lives: lives}
+	if w.neighbours(key, lives, a, b) {
+		w.stream(protoDeliver, w.now, from, to)
+		return 0
+	}
 	w.dial(from, to, identifyBytes)
 	setup = w.trips(dialTrips+identifyTrips, a.region, b.region)
 	w.stream(protoDeliver, w.now+setup, from, to)
 	return setup
+}
+
+// neighbours says whether two agents are connected by the overlay, as those are of which one
+// is in the other's routing table.
+func (w *world) neighbours(key, lives uint64, a, b *agent) bool {
+	settled := w.now - int64(tableAfter)
+	if a.cutTo > 0 && a.cutTo > settled || b.cutTo > 0 && b.cutTo > settled {
+		return false // it has just come back
+	}
+	return float64(mix(key^mix(lives)^w.s.Scenario.Seed)>>11)/(1<<53) < w.overlay
+}
+
+// inTables is the share of pairs of n agents of which one has the other in its routing
+// table: buckets of holders peers, and two directions.
+func inTables(n int) float64 {
+	peers := holders * (1 + math.Log2(max(1, float64(n)/holders)))
+	return min(1, 2*peers/float64(n))
 }
 
 // linked counts a connection of an agent, which closes the oldest when it has too many.

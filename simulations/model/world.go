@@ -25,11 +25,12 @@ type world struct {
 	held    []event // requests that a partition or a frozen agent keeps, in order
 	heldOut []event // scratch
 
-	decide *rand.Rand // of clients' and agents' decisions
-	air    *rand.Rand // of the wire
-	loss   float64
-	slow   float64
-	frames bool
+	decide  *rand.Rand // of clients' and agents' decisions
+	air     *rand.Rand // of the wire
+	loss    float64
+	slow    float64
+	frames  bool
+	overlay float64 // share of pairs of agents that the overlay connects
 
 	agents []agent
 	users  []user
@@ -267,7 +268,8 @@ func newWorld(s *script.Script, rec trace.Recorder) *world {
 	w := &world{
 		s: s, rec: rec, end: int64(s.End()), slow: 1, loss: s.Network.Loss(), frames: rec.Frames(),
 		decide: s.Rand("model decisions", 0), air: s.Rand("model wire", 0),
-		agents: make([]agent, len(s.Agents)), users: make([]user, len(s.Users)),
+		overlay: inTables(len(s.Agents)),
+		agents:  make([]agent, len(s.Agents)), users: make([]user, len(s.Users)),
 		sides: make([]side, 2*len(s.Relations)),
 		links: map[uint64]link{}, troubled: map[troubleKey]int64{},
 	}
