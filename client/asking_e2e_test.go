@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"communicator/client"
+	"communicator/client/lookup"
 	"communicator/client/registrar"
+	"communicator/directory/proof"
 	"communicator/directory/vend"
 )
 
@@ -168,5 +170,64 @@ func TestContactWhoseNameChangedHands(t *testing.T) {
 	}
 	if got := known(); got.Trust != client.TrustVerified {
 		t.Errorf("after a person has looked: %s", got.TrustWords())
+	}
+}
+
+// TestOwnerObjects: whoever has a name is told when the namespace takes it, and keeps it by
+// objecting; those who look it up do not believe the change.
+func TestOwnerObjects(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClub(t)
+	other := startPeer(t, c.node)
+	at, bobs := &clock{at: time.Now()}, &clock{at: time.Now()}
+	alice, bob := c.memberAt(at, c.node, other), c.memberAt(bobs, c.node, other)
+	if _, err := alice.Register(ctx, "alice@club", client.RegisterOptions{Token: c.token()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alice.Object(ctx, "alice@club"); !errors.Is(err, client.ErrNothingToObject) {
+		t.Errorf("to nothing: %v", err)
+	}
+	if _, err := alice.Object(ctx, "bob@club"); !errors.Is(err, client.ErrNoName) {
+		t.Errorf("somebody else's: %v", err)
+	}
+	names, err := bob.Names(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := names.FromDirectories(ctx, "alice@club"); err != nil {
+		t.Fatal(err)
+	}
+	d, err := c.network.Directory(ctx, c.node.URI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := (&registrar.Registrar{Authority: c.authority, Directory: d}).Revoke(ctx, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for range 3 {
+		at.pass(7 * time.Hour)
+		for _, e := range events(t, alice) {
+			if a, ok := e.(client.Alarm); ok && a.Kind == client.AlarmOwnName && a.Contact == "alice@club" {
+				told++
+			}
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+	at.pass(-21 * time.Hour) // the directory takes what was said just now
+	for range 2 {
+		o, err := alice.Object(ctx, "alice@club")
+		at.pass(time.Minute)
+		if err != nil || o.Version != 2 || o.Change != proof.HeldRelease || o.Sent != 1 {
+			t.Fatalf("%+v, %v", o, err)
+		}
+	}
+	bobs.pass(time.Hour)
+	if _, err := names.FromDirectories(ctx, "alice@club"); !errors.Is(err, lookup.ErrVetoed) {
+		t.Errorf("after the objection: %v", err)
 	}
 }

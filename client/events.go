@@ -48,6 +48,9 @@ const (
 	// AlarmNamespace: a namespace showed two logs, to a contact and us or to us alone, or
 	// contradicts itself about a name.
 	AlarmNamespace
+	// AlarmOwnName: a name of ours is given to somebody else, or to nobody, now or after a
+	// hold. Contact is the name.
+	AlarmOwnName
 	// AlarmName: a name under which we asked for contact is somebody else's, or nobody's,
 	// since: the request was given up.
 	AlarmName
@@ -60,6 +63,7 @@ var alarmText = [...]string{
 	AlarmReset:            "the conversation was re-established: compare safety numbers again",
 	AlarmVerification:     "what was known of who this is no longer holds: compare safety numbers again",
 	AlarmNamespace:        "a namespace contradicts what it has shown before, to you or to them: it is not believed any more, 'communicator namespace show' has the proof",
+	AlarmOwnName:          "the namespace gives this name of yours to somebody else, or to nobody: 'communicator watch' shows it, and 'communicator object' takes it back while it is not settled",
 	AlarmName:             "the name under which you asked for contact has another holder by now: the request was given up",
 	AlarmIntroduction:     "somebody else than who was introduced has used your key package",
 }

@@ -44,6 +44,7 @@ type ownName struct {
 	Manifest  uint32    `json:"manifest,omitempty"`  // of the namespace, when the records were fetched
 	Published time.Time `json:"published"`
 	Stocked   time.Time `json:"stocked"`
+	Told      uint32    `json:"told,omitempty"` // the version of somebody else's that we were told of
 }
 
 const nameSetting = "own-name/"

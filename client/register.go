@@ -121,7 +121,7 @@ func (c *Client) draftName(ctx context.Context, name string, p place, peers []st
 	if err != nil {
 		return row, err
 	}
-	state, err := nameState(ctx, p, now)
+	state, _, err := nameState(ctx, p)
 	if err != nil {
 		return row, err
 	}
@@ -195,32 +195,33 @@ func (c *Client) newKeys(row *ownName) error {
 	return nil
 }
 
-// nameState folds what the namespace has logged of a name.
-func nameState(ctx context.Context, p place, now time.Time) (proof.NameState, error) {
-	state := proof.NewName(p.space.ID, p.label)
+// nameState folds what the namespace has logged of a name, and returns that too.
+func nameState(ctx context.Context, p place) (state proof.NameState, all []proof.Statement, err error) {
+	state = proof.NewName(p.space.ID, p.label)
 	for range maxStatementPages {
 		history, more, err := p.dir.Statements(ctx, p.space.ID, p.label, state.Version)
 		var refused *wire.StatusError
 		if errors.As(err, &refused) && refused.Status == wire.StatusNotFound {
-			return state, nil
+			return state, all, nil
 		}
 		if err != nil {
-			return state, err
+			return state, all, err
 		}
 		for _, l := range history {
 			m, err := l.Statement.SignedUnder(p.space.Chain)
 			if err != nil {
-				return state, err
+				return state, all, err
 			}
 			if state, err = proof.Apply(state, l.Statement, m, l.Statement.Issued); err != nil {
-				return state, err
+				return state, all, err
 			}
+			all = append(all, l.Statement)
 		}
 		if !more || len(history) == 0 {
-			return state, nil
+			return state, all, nil
 		}
 	}
-	return state, fmt.Errorf("%w: a history without an end", directory.ErrProtocol)
+	return state, all, fmt.Errorf("%w: a history without an end", directory.ErrProtocol)
 }
 
 // attestingKey picks the key that will attest: the one that is valid longest.

@@ -235,14 +235,26 @@ func (c *Client) tendName(ctx context.Context, row ownName) error {
 		return err
 	}
 	defer p.dir.Close()
-	var problems error
+	ours, problems := c.stillOurs(ctx, row)
+	if !ours {
+		return c.leaveName(ctx, row)
+	}
 	if c.stockDue(row) {
-		_, problems = c.stockName(ctx, row, p)
+		_, err = c.stockName(ctx, row, p)
+		problems = errors.Join(problems, err)
 	}
 	if c.publishDue(row) {
 		_, err = c.publishName(ctx, row, p)
+		problems = errors.Join(problems, err)
 	}
-	return errors.Join(problems, err)
+	return problems
+}
+
+// leaveName lets a name alone that is not ours any more, until it is looked after again.
+// What the overlay has of it ends within two days.
+func (c *Client) leaveName(ctx context.Context, row ownName) error {
+	_, err := c.changeName(ctx, row.setting(), func(now *ownName) { now.Stocked, now.Published = c.now(), c.now() })
+	return err
 }
 
 // handshakeSetting names a handshake in the mailbox of a shared package; its value is

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"communicator/client"
+)
+
+func objectCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "object NAME@NAMESPACE", Short: "Object to the namespace taking a name of yours, while it is not settled", GroupID: "names",
+		Args: usageArgs(cobra.ExactArgs(1))}
+	profile := addProfileFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return profile.with(cmd, func(ctx context.Context, c *client.Client) error {
+			o, err := c.Object(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "you object to version %d, a %s: nobody who asks is to believe it (directories that have it: %d)\n",
+				o.Version, o.Change, o.Sent)
+			return err
+		})
+	}
+	return cmd
+}
