@@ -117,6 +117,16 @@ func (c *conn) prepare(sql string) (*sqlite3.Stmt, error) {
 	return st, nil
 }
 
+// exec runs a statement without parameters or rows, which is compiled once.
+func (c *conn) exec(sql string) error {
+	st, err := c.prepare(sql)
+	if err != nil {
+		return err
+	}
+	st.Step()
+	return st.Reset() // with the error of Step
+}
+
 // pragmaInt reads a pragma that returns one integer.
 func (c *conn) pragmaInt(name string) (int64, error) {
 	st, err := c.prepare("PRAGMA " + name)

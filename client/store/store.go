@@ -212,7 +212,7 @@ func (s *Store) View(ctx context.Context, fn func(tx *Tx) error) error {
 func (s *Store) transact(ctx context.Context, c *conn, begin string, fn func(*Tx) error) (err error) {
 	c.db.SetInterrupt(ctx)
 	defer c.db.SetInterrupt(context.Background())
-	if err := c.db.Exec(begin); err != nil {
+	if err := c.exec(begin); err != nil {
 		return mapError(ctx, err)
 	}
 	tx := &Tx{ctx: ctx, conn: c, writable: begin != "BEGIN", now: s.opts.Now}
@@ -238,7 +238,7 @@ func (s *Store) transact(ctx context.Context, c *conn, begin string, fn func(*Tx
 }
 
 func (s *Store) commit(c *conn) error {
-	err := mapError(context.Background(), c.db.Exec("COMMIT"))
+	err := mapError(context.Background(), c.exec("COMMIT"))
 	if err == nil || errors.Is(err, ErrFull) || errors.Is(err, ErrBusy) {
 		return err
 	}

@@ -16,8 +16,9 @@ const (
 
 // Starting.
 const (
-	opening       = 64 // agents, or users, that are opened at a time
-	bootstrappers = 8  // agents whose addresses everybody has
+	fullTables    = 500 // up to so many agents have full routing tables
+	opening       = 64  // agents, or users, that are opened at a time
+	bootstrappers = 8   // agents whose addresses everybody has
 	joinEvery     = time.Second
 	joinPatience  = 10 * time.Minute // of a cold start, for all to have joined
 	acceptTries   = 5                // of a relationship that a lost connection interrupts
@@ -60,7 +61,7 @@ const (
 const (
 	// spareConns are connections beyond those that watch, for sending and for upkeep:
 	// what is used least is closed.
-	spareConns = 2
+	spareConns = 1
 	// watchedAgents is at how many agents a relationship's mailboxes are: two and a
 	// lifeline, as clients have it.
 	watchedAgents = 3

@@ -19,13 +19,18 @@ type place struct {
 }
 
 // tables chooses whom each agent would know after weeks: of each distance, by the length
-// of the prefix that two places share, as many as a bucket of its table holds.
+// of the prefix that two places share, as many as a bucket of its table holds. In a large
+// network it is half as many: a table costs a kilobyte for each of them.
 type tables struct {
-	all []place // in the order of their places
+	all    []place // in the order of their places
+	bucket int
 }
 
 func newTables(agents []*agent) *tables {
-	t := &tables{}
+	t := &tables{bucket: dht.Replication}
+	if len(agents) > fullTables {
+		t.bucket /= 2
+	}
 	for _, a := range agents {
 		t.all = append(t.all, place{sha256.Sum256([]byte(a.id)), a.number})
 	}
@@ -44,7 +49,7 @@ func (t *tables) known(agents []*agent, r *rand.Rand, one *agent) (out []peer.Ad
 		if bit(own, shared) == 1 {
 			near, far = far, near
 		}
-		for _, i := range some(r, far[0], far[1], dht.Replication) {
+		for _, i := range some(r, far[0], far[1], t.bucket) {
 			out = append(out, agents[t.all[i].agent].info())
 		}
 		from, to = near[0], near[1]
