@@ -208,7 +208,7 @@ func (w *world) look(m *message) {
 	u := &w.users[m.from]
 	for i, agent := range u.sending {
 		if agent >= 0 && u.left&(1<<i) == 0 {
-			v.view.Senders = append(v.view.Senders, route.Sender{ID: int64(agent), Agent: agentID(agent), Trouble: w.inTrouble(troubleKey{m.from, agent, false})})
+			v.view.Senders = append(v.view.Senders, route.Sender{ID: int64(agent), Agent: agentID(agent), Trouble: w.inTrouble(troubleKey{m.from, agent, false}) || w.missed(m.from, agent)})
 		}
 	}
 	w.lookAtAddresses(m)

@@ -105,6 +105,22 @@ func (w *world) outage(user, agent int32) (from, to int64) {
 	return from, to
 }
 
+// missed says whether a device knows that an agent cannot be reached because it watches
+// mailboxes there: the connection has broken, and no try has succeeded since.
+func (w *world) missed(user, agent int32) bool {
+	u, a := &w.users[user], &w.agents[agent]
+	if !slices.Contains(u.receive[:], agent) {
+		return false
+	}
+	switch {
+	case !a.up:
+		return true
+	case w.deafTo(user, agent):
+		return w.now-a.cutFrom > int64(breakAfter)
+	}
+	return w.now < w.rejoins(user, agent)
+}
+
 // onWatchArrives sends what a mailbox holds to its owner, and what comes while the watch is
 // open is pushed.
 func (w *world) onWatchArrives(e *event) {
