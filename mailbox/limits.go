@@ -71,7 +71,7 @@ func DefaultLimits() Limits {
 		Blobs:               1 << 14,
 		Creates:             Rate{Burst: 200, PerHour: 60},
 		BlobPuts:            Rate{Burst: 20, PerHour: 20},
-		FailedOpenings:      Rate{Burst: 128, PerHour: 3600},
+		FailedOpenings:      Rate{Burst: 32, PerHour: 3600},
 		Tracked:             1 << 14,
 		OpenQueue:           512,
 		SuspectQueue:        16,
