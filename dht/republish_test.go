@@ -222,3 +222,29 @@ func TestForgottenUnlessRepublished(t *testing.T) {
 		}
 	})
 }
+
+// What a settled republisher is given first was published some time ago; what comes later
+// is new.
+func TestSettledRepublisherBeginsSomeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &press{}
+		half := func(below time.Duration) time.Duration { return below / 2 }
+		running(t, p, RepublishConfig{Rand: half, Every: 10 * time.Hour, Settled: true}, func(r *Republisher) {
+			began := time.Now()
+			if err := r.Set(publication("old", -time.Hour, 0)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(6 * time.Hour)
+			if what, at := p.soFar(); len(what) != 1 || at[0].Sub(began) != 5*time.Hour {
+				t.Fatalf("%v at %v", what, at)
+			}
+			if err := r.Set(publication("new", -time.Hour, 0)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if what, _ := p.soFar(); len(what) != 2 || what[1] != "new" {
+				t.Errorf("%v", what)
+			}
+		})
+	})
+}

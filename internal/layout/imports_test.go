@@ -155,14 +155,15 @@ func TestPurePackagesReadNoClock(t *testing.T) {
 	}
 }
 
-// TestModelRunsTheProductsDecisions: the model that simulates large networks decides with
-// the same functions as nodes and clients do, or its figures say nothing about them.
-func TestModelRunsTheProductsDecisions(t *testing.T) {
-	const model = "simulations/model"
-	used := map[string]bool{}
+// TestSimulationsRunTheProduct: what simulates large networks decides with the same
+// functions as nodes and clients do, and what simulates small ones runs whole nodes and
+// clients, or their figures say nothing about the product.
+func TestSimulationsRunTheProduct(t *testing.T) {
+	type use struct{ by, pkg, name string }
+	used := map[use]bool{}
 	fset := token.NewFileSet()
 	walkFiles(t, func(pkg, path string) {
-		if pkg != model || strings.HasSuffix(path, "_test.go") {
+		if len(products[pkg]) == 0 || strings.HasSuffix(path, "_test.go") {
 			return
 		}
 		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
@@ -173,24 +174,29 @@ func TestModelRunsTheProductsDecisions(t *testing.T) {
 		for _, spec := range f.Imports {
 			imports[strings.Trim(spec.Path.Value, `"`)] = true
 		}
-		for _, d := range decisions {
-			if imports[module+"/"+d.pkg] && len(selectors(f, []string{filepath.Base(d.pkg)}, d.name)) > 0 {
-				used[d.name] = true
+		for _, p := range products[pkg] {
+			if imports[module+"/"+p.pkg] && len(selectors(f, []string{filepath.Base(p.pkg)}, p.name)) > 0 {
+				used[use{pkg, p.pkg, p.name}] = true
 			}
 		}
 	})
-	for _, d := range decisions {
-		if !used[d.name] {
-			t.Errorf("%s does not use %s of %s", model, d.name, d.pkg)
+	for by, all := range products {
+		for _, p := range all {
+			if !used[use{by, p.pkg, p.name}] {
+				t.Errorf("%s does not use %s of %s", by, p.name, p.pkg)
+			}
 		}
 	}
 }
 
-// decisions are the product's that the model has to run.
-var decisions = []struct{ pkg, name string }{
-	{"relay/queue", "New"}, {"relay/queue", "Add"}, {"relay/queue", "Settled"}, {"relay/queue", "Deferred"}, {"relay/queue", "Failed"},
-	{"mailbox/admit", "Admit"}, {"mailbox/admit", "Create"}, {"mailbox/admit", "Revoke"}, {"mailbox/admit", "Acknowledge"},
-	{"client/route", "Next"}, {"client/route", "Choose"},
+// products are what the simulations have to run.
+var products = map[string][]struct{ pkg, name string }{
+	"simulations/model": {
+		{"relay/queue", "New"}, {"relay/queue", "Add"}, {"relay/queue", "Settled"}, {"relay/queue", "Deferred"}, {"relay/queue", "Failed"},
+		{"mailbox/admit", "Admit"}, {"mailbox/admit", "Create"}, {"mailbox/admit", "Revoke"}, {"mailbox/admit", "Acknowledge"},
+		{"client/route", "Next"}, {"client/route", "Choose"},
+	},
+	"simulations/real": {{"node", "Open"}, {"node", "Projections"}, {"client", "Create"}, {"eventlog", "Open"}},
 }
 
 // TestSkipsGoThroughTestenv keeps every skip where CI turns it into a failure.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -107,6 +108,56 @@ func TestClosedHostsAreForgotten(t *testing.T) {
 		}
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// A severed host is gone for everybody else at once, and another one of its identity can
+// take its place while it is still being closed.
+func TestSever(t *testing.T) {
+	pair(t, Options{}, func(t *testing.T, n *Network, a, b host.Host) {
+		s := open(t, a, b)
+		say(t, s, "hello")
+		Sever(b)
+		if _, err := s.Read(make([]byte, 1)); err == nil {
+			t.Error("a stream to a severed host goes on")
+		}
+		if err := b.Connect(t.Context(), peer.AddrInfo{ID: a.ID(), Addrs: a.Addrs()}); err == nil {
+			t.Error("a severed host dials")
+		}
+		again := newHost(t, n, 2)
+		again.SetStreamHandler(echo, func(s network.Stream) { _, _ = s.Write([]byte("new")) })
+		if _, err := a.Network().DialPeer(network.WithForceDirectDial(t.Context(), "test"), again.ID()); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 3)
+		if _, err := io.ReadFull(open(t, a, again), got); err != nil || string(got) != "new" {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
+// A partition by rule holds for hosts that come after it.
+func TestPartitionByRule(t *testing.T) {
+	pair(t, Options{}, func(t *testing.T, n *Network, a, b host.Host) {
+		n.PartitionBy(func(id peer.ID) int {
+			if id == b.ID() {
+				return 1
+			}
+			return 0
+		})
+		late := newDialer(t, n, 11)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := late.Connect(ctx, peer.AddrInfo{ID: b.ID(), Addrs: b.Addrs()}); err == nil {
+			t.Error("a host that came later reaches the other side")
+		}
+		if err := late.Connect(t.Context(), peer.AddrInfo{ID: a.ID(), Addrs: a.Addrs()}); err != nil {
+			t.Error(err)
+		}
+		n.Heal()
+		if err := late.Connect(t.Context(), peer.AddrInfo{ID: b.ID(), Addrs: b.Addrs()}); err != nil {
+			t.Error(err)
 		}
 	})
 }
