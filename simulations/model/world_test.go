@@ -124,6 +124,17 @@ func (t *tape) quantile(q float64) time.Duration {
 	return l[min(len(l)-1, int(q*float64(len(l))))]
 }
 
+// over is the share of messages that took longer.
+func (t *tape) over(d time.Duration) float64 {
+	n := 0
+	for _, l := range t.latencies() {
+		if l > d {
+			n++
+		}
+	}
+	return float64(n) / float64(len(t.got))
+}
+
 func build(t testing.TB, yaml string, settings ...string) *script.Script {
 	t.Helper()
 	sc, err := scenario.Parse("test.yaml", []byte(yaml), settings...)
