@@ -66,7 +66,6 @@ type agent struct {
 	group     int32 // of the partition in force; 0: with everybody else
 	cutFrom   int64 // the last time that it could not be reached, by whatever it was
 	cutTo     int64 // and when it was again; 0: not yet, or never gone
-	lastCut   int32 // index into cuts plus 1, if that was a partition
 	life      uint32
 	busy      int64 // until when it works on what it has taken
 	linkCount int32
@@ -156,7 +155,6 @@ type box struct {
 // delivery is what a mailbox holds.
 type delivery struct {
 	message uint32
-	attempt uint32 // number of it, for its pseudonym
 	box     uint32
 	size    int32
 	at      int64
