@@ -55,7 +55,6 @@ func (w *world) enqueue(from int32, si uint32, text int32, number uint32) uint32
 	}
 	m.acks = s.gave
 	s.since, s.due = 0, false
-	s.chain++
 	u := &w.users[from]
 	if m.prev = u.newest; m.prev != 0 {
 		w.messages.at(m.prev).next = mi

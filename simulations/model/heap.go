@@ -24,6 +24,7 @@ const (
 	agentMissed                    // a agent: its users give it up
 	agentNoticed                   // a agent, b user: its leaving is noticed
 	setCloses                      // obj set
+	setAges                        // obj set
 	frameSent                      // a from, b to, x size
 	lookupBegins                   // of a user who is drawn then
 	lookupEnds                     // a hops, x µs that it took, y 1 found, 2 true

@@ -5,6 +5,7 @@ import (
 
 	"communicator/client/route"
 	"communicator/mailbox/admit"
+	"communicator/particle"
 	"communicator/simulations/trace"
 	"communicator/wire"
 )
@@ -16,8 +17,9 @@ func (w *world) meet(si uint32) {
 	if s.current != 0 {
 		return
 	}
-	set := w.newSet(si, route.Homes{}, -int64(mix(w.s.Scenario.Seed^uint64(si))%uint64(rotateAge)))
+	set := w.newSet(si, route.Homes{}, w.now-int64(mix(w.s.Scenario.Seed^uint64(si))%uint64(rotateAge)))
 	s.current, s.applied, s.number, s.acked, s.open = set, set, 1, 1, 1
+	w.ages(set)
 	w.sides[peer(si)].gave = 1
 }
 
@@ -34,6 +36,24 @@ func (w *world) newSet(si uint32, now route.Homes, created int64) uint32 {
 		set.home[lifeline] = agentOf(*h.Lifeline)
 	}
 	return i
+}
+
+// ages has a set replaced before it expires.
+func (w *world) ages(set uint32) {
+	if t := w.sets.at(set).created + int64(addressLife-particle.RotateBeforeExpiry); t <= w.end {
+		w.at(t, event{kind: setAges, obj: set})
+	}
+}
+
+// onSetAges replaces addresses that near their end, without waiting for a message.
+func (w *world) onSetAges(e *event) {
+	set := w.sets.at(e.obj)
+	if si := set.owner; w.sides[si].current == e.obj && set.home[0] >= 0 {
+		w.sides[si].suspect = true
+		w.count.automatic++
+		w.enqueue(w.owner(si), si, 0, noNumber)
+		w.advance(si)
+	}
 }
 
 // usable lists a user's receiving agents at which new mailboxes may be made, in order.
@@ -99,6 +119,7 @@ func (w *world) rotate(si uint32) {
 	s.number++
 	set.number, set.older = s.number, old
 	s.current, s.puts, s.suspect = next, 0, false
+	w.ages(next)
 	s.open++
 	if last := w.sets.at(old); set.home[lifeline] >= 0 && set.home[lifeline] == last.home[lifeline] {
 		set.box[lifeline] = w.box(old, lifeline) // a lifeline stays
@@ -116,7 +137,6 @@ func (w *world) rotate(si uint32) {
 // learn takes in what a message says beside its text: addresses, and that ours arrived.
 func (w *world) learn(m *message, bx *box) {
 	mine, theirs := &w.sides[peer(m.side)], &w.sides[m.side]
-	mine.chain = 0
 	mine.since++
 	if set := w.sets.at(bx.set); bx.set == mine.current && mine.acked >= set.number {
 		mine.puts++

@@ -127,6 +127,8 @@ func (w *world) handle(e *event) {
 		w.onAgentNoticed(e)
 	case setCloses:
 		w.onSetCloses(e)
+	case setAges:
+		w.onSetAges(e)
 	case frameSent:
 		w.rec.Frame(trace.Frame{At: time.Duration(w.now), From: e.a, To: e.b, Size: e.x})
 	case lookupBegins:

@@ -114,7 +114,6 @@ type side struct {
 	open    uint8                    // sets not closed yet
 	puts    uint16                   // taken in since the current set was acknowledged
 	since   uint16                   // received since something was sent
-	chain   uint16                   // sent since something was received
 	due     bool                     // an answer is due
 	timed   bool                     // and has its time
 	suspect bool                     // the set names an agent that is being left
