@@ -199,10 +199,10 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestAddressesAreRenewed: two who do not write for two months find each other's addresses
-// valid.
+// TestAddressesAreRenewed: two who do not write for two months, and have no lifelines, find
+// each other's addresses valid.
 func TestAddressesAreRenewed(t *testing.T) {
-	rec, o := play(t, build(t, "tier: model\nduration: 89d\ndrain: 1d\nnodes: {agents: 10, users: 20}\nworkload: {messages_per_pair: 2, contacts_per_user: 4}\n"))
+	rec, o := play(t, build(t, "tier: model\nduration: 89d\ndrain: 1d\nnodes: {agents: 10, users: 20}\nworkload: {messages_per_pair: 2, contacts_per_user: 4}\nprivacy: {receiving_agents: 2}\n"))
 	wantAll(t, rec)
 	if o.Extra["model_automatic"] == 0 || rec.kinds[trace.Rotated] == 0 || len(rec.got) != len(rec.sent) {
 		t.Errorf("%v, %v", o.Extra, rec.kinds)

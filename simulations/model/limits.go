@@ -60,6 +60,7 @@ const (
 	progressEvery = 500 * time.Millisecond // of real time
 	sampleEvery   = time.Minute            // of virtual time
 	sampledAgents = 2000                   // up to so many are sampled while a run goes on
+	maxLoads      = 5_000_000              // loads told in a run, about
 	checkEvery    = 1 << 14                // events between looks at limits
 	maxBroken     = 20                     // broken invariants that are told one by one
 	outboxBatch   = 64                     // client: messages of a contact that one pass works on

@@ -25,7 +25,7 @@ func Run(ctx context.Context, s *script.Script, rec trace.Recorder, l trace.Limi
 // begin schedules what happens by itself.
 func (w *world) begin() {
 	if len(w.agents) <= sampledAgents {
-		w.at(int64(sampleEvery), event{kind: sample})
+		w.at(w.sampling(), event{kind: sample})
 	}
 	w.lookups.begin(w)
 	if w.s.Scenario.Nodes.Start == "cold" {
@@ -137,8 +137,15 @@ func (w *world) handle(e *event) {
 		w.onLookupEnds(e)
 	case sample:
 		w.sampleLoads()
-		w.at(w.now+int64(sampleEvery), event{kind: sample})
+		w.at(w.now+w.sampling(), event{kind: sample})
 	}
+}
+
+// sampling is how long it is from one sample to the next: a minute, or as many as keep the
+// number of loads told in bounds.
+func (w *world) sampling() int64 {
+	all := w.end / int64(sampleEvery) * int64(len(w.agents))
+	return int64(sampleEvery) * (1 + all/maxLoads)
 }
 
 // sampleLoads tells each agent's state.
