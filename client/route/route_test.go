@@ -72,7 +72,9 @@ func TestNext(t *testing.T) {
 				v.Attempts = []Attempt{tried(1, place(1, 1), Submitted, None, 5*time.Minute, 3)}
 				v.Attempts[0].Jitter = 2 * time.Minute
 			},
-			func(d Decision) bool { return d.Fresh == nil && len(d.Lagging) == 0 && slices.Equal(d.Poll, []int64{1}) }},
+			func(d Decision) bool {
+				return d.Fresh == nil && len(d.Lagging) == 0 && slices.Equal(d.Poll, []int64{1})
+			}},
 		{"but through the same one rather than none", func(v *View) {
 			v.Senders = v.Senders[:1]
 			v.Attempts = []Attempt{tried(1, place(1, 1), Submitted, None, time.Hour, 3)}
