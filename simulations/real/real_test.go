@@ -1,13 +1,16 @@
 package real
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 
+	"communicator/internal/testenv"
 	"communicator/simulations/measure"
 	"communicator/simulations/scenario"
 	"communicator/simulations/script"
 	"communicator/simulations/trace"
+	"communicator/simulations/wall"
 )
 
 // downs counts agents that stop.
@@ -24,9 +27,9 @@ func (d *downs) Event(e trace.Event) {
 }
 
 // play runs a scenario and demands that it came to its end, and what must hold of any run.
-func play(t *testing.T, yaml string) (out trace.Outcome, scalars map[string]float64) {
+func play(t *testing.T, yaml string, users int) (out trace.Outcome, scalars map[string]float64) {
 	t.Helper()
-	sc, err := scenario.Parse("test.yaml", []byte("tier: real\n"+yaml))
+	sc, err := scenario.Parse("test.yaml", fmt.Appendf(nil, "tier: real\n"+yaml, users))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +39,7 @@ func play(t *testing.T, yaml string) (out trace.Outcome, scalars map[string]floa
 	}
 	measures := &downs{Collector: measure.New(s)}
 	synctest.Test(t, func(t *testing.T) {
-		out, err = Run(t.Context(), s, measures, trace.Limits{})
+		out, err = Run(t.Context(), s, measures, trace.Limits{Memory: 4 << 30})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -83,9 +86,9 @@ func everythingArrives(t *testing.T, scalars map[string]float64) {
 func TestSteady(t *testing.T) {
 	out, scalars := play(t, `
 duration: 10m
-nodes: {agents: 8, users: 10}
+nodes: {agents: 8, users: %d}
 workload: {messages_per_user_hour: 24, contacts_per_user: 2}
-`)
+`, testenv.Times(6, 40))
 	everythingArrives(t, scalars)
 	demand(t, scalars, "latency_p50_ms", atLeast(20))
 	demand(t, out.Extra, "real_undecryptable", zero)
@@ -94,21 +97,21 @@ workload: {messages_per_user_hour: 24, contacts_per_user: 2}
 func TestColdStart(t *testing.T) {
 	_, scalars := play(t, `
 duration: 10m
-nodes: {agents: 8, users: 8, start: cold}
+nodes: {agents: 8, users: %d, start: cold}
 workload: {messages_per_user_hour: 12, contacts_per_user: 1}
-`)
+`, testenv.Times(4, 40))
 	everythingArrives(t, scalars)
 	demand(t, scalars, "joined", func(v float64) bool { return v == 8 })
 }
 
 func TestChurn(t *testing.T) {
 	_, scalars := play(t, `
-duration: 30m
+duration: 12m
 drain: 30m
-nodes: {agents: 8, users: 10}
-churn: {model: exponential, scale: 10m, stable: 0.25, down: 2m}
-workload: {messages_per_user_hour: 24, contacts_per_user: 1}
-`)
+nodes: {agents: 8, users: %d}
+churn: {model: exponential, scale: 4m, stable: 0.25, down: 1m}
+workload: {messages_per_user_hour: 40, contacts_per_user: 1}
+`, testenv.Times(6, 60))
 	everythingArrives(t, scalars)
 	demand(t, scalars, "stops", atLeast(5))
 }
@@ -117,60 +120,62 @@ workload: {messages_per_user_hour: 24, contacts_per_user: 1}
 // are lost: everything arrives once, and what waited within a minute.
 func TestCutOffThenLoss(t *testing.T) {
 	_, scalars := play(t, `
-duration: 30m
+duration: 16m
 drain: 20m
-nodes: {agents: 10, users: 12}
-workload: {messages_per_user_hour: 24, contacts_per_user: 1}
+nodes: {agents: 8, users: %d}
+workload: {messages_per_user_hour: 40, contacts_per_user: 1}
 events:
-- {at: 2m, for: 10m, cut_off: 0.3}
-- {at: 12m, for: 5m, loss: 0.3}
-`)
+- {at: 1m, for: 10m, cut_off: 0.3}
+- {at: 11m, for: 4m, loss: 0.3}
+`, testenv.Times(6, 60))
 	everythingArrives(t, scalars)
 	demand(t, scalars, "drained_s", atMost(60))
 }
 
 func TestKill(t *testing.T) {
 	_, scalars := play(t, `
-duration: 15m
+duration: 9m
 drain: 20m
-nodes: {agents: 8, users: 10}
-workload: {messages_per_user_hour: 40, contacts_per_user: 1}
+nodes: {agents: 8, users: %d}
+workload: {messages_per_user_hour: 60, contacts_per_user: 1}
 events:
-- {at: 2m, for: 1m, kill: 0.5}
-- {at: 5m, for: 10s, kill: 1}
-- {at: 8m, for: 2m, kill: 0.5}
-`)
+- {at: 1m, for: 1m, kill: 0.5}
+- {at: 4m, for: 10s, kill: 1}
+- {at: 6m, for: 2m, kill: 0.5}
+`, testenv.Times(6, 60))
 	everythingArrives(t, scalars)
 	demand(t, scalars, "stops", func(v float64) bool { return v == 16 })
 }
 
+// Agents that are drained are left, and what they had arrives.
 func TestDrain(t *testing.T) {
 	_, scalars := play(t, `
-duration: 20m
+duration: 10m
 drain: 30m
-nodes: {agents: 10, users: 8}
-workload: {messages_per_user_hour: 24, contacts_per_user: 1}
+nodes: {agents: 8, users: %d}
+workload: {messages_per_user_hour: 40, contacts_per_user: 1}
 events:
-- {at: 3m, drain: 0.2}
-`)
+- {at: 2m, drain: 0.25}
+`, testenv.Times(6, 40))
 	everythingArrives(t, scalars)
+	demand(t, scalars, "rotations", atLeast(1))
 }
 
 // Disks that are full, agents that hang, devices that are off and a slow network lose
 // nothing.
 func TestTroubles(t *testing.T) {
 	_, scalars := play(t, `
-duration: 25m
+duration: 16m
 drain: 30m
-nodes: {agents: 8, users: 10}
-workload: {messages_per_user_hour: 24, contacts_per_user: 1}
+nodes: {agents: 8, users: %d}
+workload: {messages_per_user_hour: 40, contacts_per_user: 1}
 events:
-- {at: 2m, for: 3m, full: 0.5}
-- {at: 7m, for: 3m, freeze: 0.25}
-- {at: 12m, for: 5m, offline: 0.4}
-- {at: 18m, for: 2m, slow: 20}
-- {at: 21m, for: 2m, partition: [eu]}
-`)
+- {at: 1m, for: 2m, full: 0.5}
+- {at: 4m, for: 2m, freeze: 0.25}
+- {at: 7m, for: 3m, offline: 0.4}
+- {at: 11m, for: 2m, slow: 20}
+- {at: 13m, for: 2m, partition: [eu]}
+`, testenv.Times(6, 60))
 	everythingArrives(t, scalars)
 }
 
@@ -178,13 +183,13 @@ func TestBadger(t *testing.T) {
 	_, scalars := play(t, `
 duration: 6m
 drain: 10m
-nodes: {agents: 4, users: 4, storage: badger}
+nodes: {agents: 4, users: %d, storage: badger}
 workload: {messages_per_user_hour: 40, contacts_per_user: 1}
 privacy: {sending_agents: 1, receiving_agents: 2}
 events:
 - {at: 2m, for: 20s, kill: 0.5}
 - {at: 4m, for: 20s, kill: 1}
-`)
+`, testenv.Times(4, 40))
 	everythingArrives(t, scalars)
 }
 
@@ -194,12 +199,12 @@ func TestHostile(t *testing.T) {
 	for _, kind := range []string{"drop", "delay", "stale", "forge"} {
 		t.Run(kind, func(t *testing.T) {
 			_, scalars := play(t, `
-duration: 10m
+duration: 6m
 drain: 40m
-nodes: {agents: 10, users: 8}
-workload: {messages_per_user_hour: 24, contacts_per_user: 1}
-adversary: {hostile: {share: 0.2, delay: 5s, do: `+kind+`}}
-`)
+nodes: {agents: 8, users: %d}
+workload: {messages_per_user_hour: 60, contacts_per_user: 1}
+adversary: {hostile: {share: 0.25, delay: 5s, do: `+kind+`}}
+`, testenv.Times(4, 40))
 			demand(t, scalars, "duplicated", zero)
 			if kind == "drop" {
 				demand(t, scalars, "delivery_ratio", atLeast(0.3))
@@ -208,5 +213,24 @@ adversary: {hostile: {share: 0.2, delay: 5s, do: `+kind+`}}
 			}
 			everythingArrives(t, scalars)
 		})
+	}
+}
+
+// The largest network that whole nodes and clients are meant for fits into 4 GiB, and
+// into six minutes of two processors: 720 s of processor time, whoever else uses them.
+func TestLarge(t *testing.T) {
+	agents := testenv.Times(20, 2000)
+	began := wall.CPU()
+	out, scalars := play(t, fmt.Sprintf(`
+duration: 10m
+nodes: {agents: %d, users: %%d}
+workload: {messages_per_user_hour: 6, contacts_per_user: 1}
+`, agents), agents)
+	everythingArrives(t, scalars)
+	demand(t, out.Extra, "real_peak_mib", atMost(4<<10))
+	used := (wall.CPU() - began).Seconds()
+	t.Logf("%d agents and users: %.0f s of processor time, %.0f MiB", agents, used, out.Extra["real_peak_mib"])
+	if used > 720 {
+		t.Error("more than six minutes of two processors")
 	}
 }
