@@ -39,7 +39,6 @@ type world struct {
 	current       atomic.Pointer[string] // phase
 	live          atomic.Bool            // the run has begun
 	fills         bool                   // disks are full at some time
-	metSoFar      int                    // relations; of allMet alone
 	carriedBytes  sync.Map               // protocol.ID → *atomic.Int64
 	undecryptable atomic.Int64
 	alarms        atomic.Int64
