@@ -19,6 +19,7 @@
 //
 //	stop     the node is closed as on SIGTERM; its log, keys and descriptors stay
 //	kill     its connections are reset and what its log commits from then on is gone
+//	         (a log on disk is closed as any other: its commits are synced one by one)
 //	cut off  frames wait; connections break after [memnet.BreakAfter]
 //	freeze   as cut off, alone
 //	full     the log is told that its disk is full
@@ -26,6 +27,14 @@
 //
 // Hostile agents are production nodes behind a host that loses, holds, or spoils what
 // passes (seam.go).
+//
+// # What is told
+//
+// What clients and operators see: a message is Accepted and Stored when its sender's
+// client learns of it, with the agent that the receipt names. Attempts of sending agents
+// (Put, Refused) and the mailbox that a message was collected from are sealed from
+// everybody who could tell, and are not told. A run ends a minute after everything has
+// arrived, however much time the scenario leaves for that.
 //
 // # Ends
 //
