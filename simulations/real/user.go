@@ -1,6 +1,7 @@
 package real
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -70,7 +71,7 @@ func (u *user) create(ctx context.Context) (err error) {
 	agents := u.agents()
 	u.client, err = client.Create(ctx, filepath.Join(u.w.dir, nameOf(u.number)), []byte(passphrase), client.Options{
 		Host: u.w.net.userHost(u.number), KDF: cheapKDF, Alone: true,
-		MaxOpen: contacts*min(watchedAgents, len(agents)) + spareConns,
+		MaxOpen: cmp.Or(u.w.s.Scenario.Privacy.Connections, contacts*min(watchedAgents, len(agents))+spareConns),
 	})
 	if err != nil {
 		return fmt.Errorf("user %d: %w", u.number, err)
