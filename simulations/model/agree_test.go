@@ -26,6 +26,9 @@ func TestTiersAgree(t *testing.T) {
 		t.Run("churn", func(t *testing.T) {
 			agree(t, build(t, agreeing, "churn={model: exponential, scale: 15m, down: 2m}", "duration=20m"))
 		})
+		t.Run("turns", func(t *testing.T) {
+			agree(t, build(t, agreeing, "workload.contacts_per_user=4", "workload.messages_per_user_hour=30", "privacy.connections=6"))
+		})
 		return
 	}
 	agree(t, build(t, agreeing))
