@@ -60,7 +60,7 @@ func (w *world) approach(m *message, agent int32) (setup int64, ok bool) {
 
 // greet counts what a client's new stream and the hello on it carry.
 func (w *world) greet(p protocol, at int64, user, agent int32) {
-	w.stream(p, at, trace.UserMachine(user), agent)
+	w.stream(at, trace.UserMachine(user), agent)
 	w.carry(p, at, trace.UserMachine(user), agent, helloBytes)
 	w.carry(p, at, agent, trace.UserMachine(user), shortBytes)
 }

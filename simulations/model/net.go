@@ -71,17 +71,14 @@ func (w *world) trips(n int, from, to uint8) (t int64) {
 	return t
 }
 
-// carry counts bytes in frames, and shows them to the observer when they leave.
+// carry counts what a stream carries, and shows the observer the frames that it is in.
 func (w *world) carry(p protocol, at int64, from, to int32, size int) {
-	if size <= 0 {
-		return
-	}
-	w.pass(p, at, from, to, size+frameBytes*((size+maxSegment-1)/maxSegment))
+	w.count.bytes[p] += int64(size)
+	w.show(at, from, to, size+frameBytes*((size+maxSegment-1)/maxSegment))
 }
 
-// pass is carry of bytes that are frames already.
-func (w *world) pass(p protocol, at int64, from, to int32, size int) {
-	w.count.bytes[p] += int64(size)
+// show shows frames to the observer when they leave.
+func (w *world) show(at int64, from, to int32, size int) {
 	if !w.frames {
 		return
 	}
@@ -92,16 +89,17 @@ func (w *world) pass(p protocol, at int64, from, to int32, size int) {
 	w.rec.Frame(trace.Frame{At: time.Duration(w.now), From: from, To: to, Size: int32(size)})
 }
 
-// dial counts what opening a connection carries.
+// dial counts what opening a connection carries: more is what follows the handshake.
 func (w *world) dial(from, to int32, more int) {
-	w.pass(protoDial, w.now, from, to, 2*flightBytes+more)
-	w.pass(protoDial, w.now, to, from, 2*flightBytes+more)
+	w.count.bytes[protoDial] += 4 * flightBytes
+	w.show(w.now, from, to, 2*flightBytes+more)
+	w.show(w.now, to, from, 2*flightBytes+more)
 }
 
-// stream counts what opening a stream carries.
-func (w *world) stream(p protocol, at int64, from, to int32) {
-	w.pass(p, at, from, to, streamBytes)
-	w.pass(p, at, to, from, streamBytes)
+// stream shows what opening a stream carries.
+func (w *world) stream(at int64, from, to int32) {
+	w.show(at, from, to, streamBytes)
+	w.show(at, to, from, streamBytes)
 }
 
 // apart says whether a partition separates a user from an agent.
@@ -123,7 +121,7 @@ func (w *world) connect(from, to int32) (setup int64) {
 	if known && l.lives == lives && l.used > max(a.trimmed, b.trimmed) && !w.broken(l.used, from, to) {
 		if !l.streamed || w.now-l.used > int64(idleClose) {
 			l.streamed = false
-			w.stream(protoDeliver, w.now, from, to)
+			w.stream(w.now, from, to)
 		}
 		l.used = w.now
 		w.links[key] = l
@@ -135,12 +133,12 @@ func (w *world) connect(from, to int32) (setup int64) {
 	}
 	w.links[key] = link{used: w.now, lives: lives}
 	if w.neighbours(key, lives, a, b) {
-		w.stream(protoDeliver, w.now, from, to)
+		w.stream(w.now, from, to)
 		return 0
 	}
 	w.dial(from, to, identifyBytes)
 	setup = w.trips(dialTrips+identifyTrips, a.region, b.region)
-	w.stream(protoDeliver, w.now+setup, from, to)
+	w.stream(w.now+setup, from, to)
 	return setup
 }
 

@@ -130,6 +130,7 @@ func (w *world) onWatchArrives(e *event) {
 	w.dial(trace.UserMachine(e.b), e.a, 0)
 	w.greet(protoMailbox, w.now, e.b, e.a)
 	w.carry(protoMailbox, w.now, trace.UserMachine(e.b), e.a, watchBytes)
+	w.carry(protoMailbox, w.now, e.a, trace.UserMachine(e.b), shortBytes)
 	if !u.on || !a.up || w.deafTo(e.b, e.a) {
 		return // looked at again when they can hear each other
 	}
@@ -202,7 +203,7 @@ func (w *world) turnsBytes() {
 		return
 	}
 	const turn = 4 * flightBytes
-	const greeting = 2*streamBytes + helloBytes + shortBytes + watchBytes + 3*frameBytes
+	const greeting = helloBytes + shortBytes + watchBytes + shortBytes
 	for i := range w.users {
 		u := &w.users[i]
 		slots := w.slots(int32(i))
