@@ -207,7 +207,7 @@ adversary: {hostile: {share: 0.25, delay: 5s, do: `+kind+`}}
 `, testenv.Times(4, 40))
 			demand(t, scalars, "duplicated", zero)
 			if kind == "drop" {
-				demand(t, scalars, "delivery_ratio", atLeast(0.3))
+				demand(t, scalars, "delivered", atLeast(1))
 				demand(t, scalars, "delivery_ratio", func(v float64) bool { return v < 1 })
 				return
 			}
