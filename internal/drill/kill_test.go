@@ -36,7 +36,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	l := startLoad(t, loadOptions{sending: sending, receiving: receiving, clients: clients, size: 1024,
 		every: time.Duration(testenv.Times(0, 500)) * time.Millisecond})
 	var ready, again []time.Duration // how long a killed agent took to serve, and a sending one then to accept
-	for i := range testenv.Times(4, 500) {
+	for i := range testenv.Times(20, 500) {
 		before := l.ledger.accepted()
 		until(t, time.Minute, "messages are accepted again", func() bool { return l.ledger.accepted() > before+clients })
 		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond) // the moment is what is random
