@@ -34,7 +34,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	clients := testenv.Times(24, killClients)
 	sending, receiving := pair(t, clients, nil)
 	l := startLoad(t, loadOptions{sending: sending, receiving: receiving, clients: clients, size: 1024,
-		every: time.Duration(testenv.Times(0, 500)) * time.Millisecond})
+		every: time.Duration(testenv.Times(100, 500)) * time.Millisecond}) // beside other tests
 	var ready, again []time.Duration // how long a killed agent took to serve, and a sending one then to accept
 	for i := range testenv.Times(20, 500) {
 		before := l.ledger.accepted()
