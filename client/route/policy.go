@@ -50,9 +50,9 @@ func (p Policy) Backoff(tries uint64, rnd *rand.Rand) time.Duration {
 	return d - time.Duration(rnd.Float64()*float64(d)/2)
 }
 
-// An agent of our own that cannot be reached is tried again after at most a thirtieth of the time that
-// it has failed for, or 20 s if that is more: after an outage of ten minutes what waits is
-// sent and fetched within 20 s, after one of a day within 15 min.
+// An agent of our own that cannot be reached is tried again after at most a thirtieth of
+// the time that it has failed for, or 20 s if that is more: after an outage of ten minutes
+// what waits is sent and fetched within 20 s, after one of a day within 15 min.
 const (
 	shortOutage = 20 * time.Second
 	outageShare = 30
