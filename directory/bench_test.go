@@ -13,6 +13,7 @@ import (
 
 	"communicator/directory/proof"
 	"communicator/eventlog"
+	"communicator/internal/budget"
 	"communicator/internal/testenv"
 	"communicator/wire"
 	"communicator/wire/pb"
@@ -162,8 +163,8 @@ func BenchmarkInclusion(b *testing.B) {
 func BenchmarkContact(b *testing.B) {
 	w := newWorld(b, func(c *Config) {
 		c.Limits.Vend.Stock, c.Limits.Vend.PerHour = 1<<30, 1<<30
-		c.Limits.Contacts = Rate{Burst: 1 << 30}
-		c.Limits.Requests = Rate{Burst: 1 << 30}
+		c.Limits.Contacts = budget.Rate{Burst: 1 << 30}
+		c.Limits.Requests = budget.Rate{Burst: 1 << 30}
 	})
 	p := w.registered("alice")
 	p.rule(5, 1<<30)

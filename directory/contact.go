@@ -67,8 +67,8 @@ func (c *session) ask(s *space, name proof.Name, req *pb.Contact) (vend.Ask, err
 	if hour := uint64(vend.HourAt(now)); req.Work != nil && req.Work.Hour+1 >= hour && req.Work.Hour <= hour+1 {
 		ask.Zeros = vend.WorkZeros(c.cfg.Agent, s.ns, ask.Name, ask.Request, req.Work.Hour, req.Work.Nonce)
 	}
-	peer := c.contacts.spend(c.remote, now)
-	member := c.members.spend(vend.TokenDigest(vend.Member, vend.SpaceScope(s.ns), ask.Token), now)
+	peer := c.contacts.Spend(c.remote, now)
+	member := c.members.Spend(vend.TokenDigest(vend.Member, vend.SpaceScope(s.ns), ask.Token), now)
 	// Without a token all share one bucket, which then says nothing.
 	ask.Throttled = !peer || len(req.Token) != 0 && !member
 	return ask, nil

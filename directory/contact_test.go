@@ -21,6 +21,7 @@ import (
 	"communicator/directory/vend"
 	"communicator/eventlog"
 	"communicator/eventlog/logtest"
+	"communicator/internal/budget"
 	"communicator/wire"
 	"communicator/wire/mux"
 	"communicator/wire/pb"
@@ -52,7 +53,7 @@ func answer(t testing.TB, c *mux.Client, req *pb.DirectoryRequest) (*pb.Director
 
 // Every refusal is the same bytes, and waits for a commit, whatever the reason.
 func TestRefusalsAreTheSameBytes(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Limits.Contacts = Rate{Burst: 1000} })
+	w := newWorld(t, func(c *Config) { c.Limits.Contacts = budget.Rate{Burst: 1000} })
 	people := map[string]*person{}
 	for _, name := range []string{"closed", "invited", "members", "approved", "open", "empty", "silent"} {
 		people[name] = w.registered(name)
@@ -217,7 +218,7 @@ func TestApproval(t *testing.T) {
 }
 
 func TestBudgetsRefuseAlike(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Limits.Contacts = Rate{Burst: 2} })
+	w := newWorld(t, func(c *Config) { c.Limits.Contacts = budget.Rate{Burst: 2} })
 	p := w.registered("alice")
 	p.rule(vend.Open, 100)
 	p.upload(p.pack("shared", false, 48*time.Hour))
@@ -249,6 +250,9 @@ func TestNothingOfTheAskerIsKept(t *testing.T) {
 	}
 	p.rule(vend.Approved, 10)
 	w.contact(w.dial("canary-of-the-asker"), p.request())
+	if err := w.Directory.Close(); err != nil { // it has then written its log
+		t.Fatal(err)
+	}
 	kept := logtest.Rows(t, w.log, wire.TableDirectory, wire.TableVend)
 	for rec, err := range w.log.Records(0) {
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"communicator/directory/proof"
 	"communicator/directory/vend"
 	"communicator/eventlog"
+	"communicator/internal/budget"
 	"communicator/wire"
 )
 
@@ -84,9 +85,9 @@ type Directory struct {
 	draining atomic.Bool
 	secrets  chan struct{} // holds a value for each secret being derived
 
-	contacts      *budgets[peer.ID]
-	members       *budgets[vend.Digest]
-	registrations *budgets[peer.ID]
+	contacts      *budget.Table[peer.ID]
+	members       *budget.Table[vend.Digest]
+	registrations *budget.Table[peer.ID]
 
 	maker *recordMaker
 
@@ -103,9 +104,9 @@ func New(c Config) (*Directory, error) {
 	l := c.Limits
 	d := &Directory{
 		cfg: c, maker: newRecordMaker(), spaces: map[proof.NSID]*space{}, secrets: make(chan struct{}, max(l.Secrets, 1)),
-		contacts:      newBudgets[peer.ID](l.Contacts, l.Tracked),
-		members:       newBudgets[vend.Digest](l.MemberContacts, l.Tracked),
-		registrations: newBudgets[peer.ID](l.Registrations, l.Tracked),
+		contacts:      budget.New[peer.ID](l.Contacts, l.Tracked),
+		members:       budget.New[vend.Digest](l.MemberContacts, l.Tracked),
+		registrations: budget.New[peer.ID](l.Registrations, l.Tracked),
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	if err := errors.Join(d.load(), d.beginEra()); err != nil {

@@ -10,6 +10,7 @@ import (
 	client "communicator/client/directory"
 	"communicator/directory/proof"
 	"communicator/directory/vend"
+	"communicator/internal/budget"
 	"communicator/wire"
 )
 
@@ -49,7 +50,7 @@ func TestRegisterAndAttest(t *testing.T) {
 }
 
 func TestRegisterRefuses(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Limits.Registrations = Rate{Burst: 100} })
+	w := newWorld(t, func(c *Config) { c.Limits.Registrations = budget.Rate{Burst: 100} })
 	ctx := t.Context()
 	p := w.person("alice", "alice")
 	token := w.token(vend.Registration)

@@ -25,6 +25,7 @@ import (
 	client "communicator/client/directory"
 	"communicator/directory/vend"
 	"communicator/eventlog"
+	"communicator/internal/budget"
 	"communicator/internal/testenv"
 	"communicator/wire"
 )
@@ -47,8 +48,8 @@ func TestMain(m *testing.M) {
 // wide are limits for a market of ten thousand.
 func wide(c *Config) {
 	c.Limits.Vend.PerHour = 1 << 20
-	c.Limits.Contacts = Rate{Burst: 1 << 20}
-	c.Limits.Requests = Rate{Burst: 1 << 20}
+	c.Limits.Contacts = budget.Rate{Burst: 1 << 20}
+	c.Limits.Requests = budget.Rate{Burst: 1 << 20}
 }
 
 func serveForever(dir string) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"communicator/directory/vend"
+	"communicator/internal/budget"
 	"communicator/wire"
 )
 
@@ -14,14 +15,14 @@ type Limits struct {
 
 	// Requests bounds a stream before a request is even parsed; one that is malformed or
 	// wrongly signed counts RefusedCost times.
-	Requests    Rate
+	Requests    budget.Rate
 	RefusedCost int
 	// Contacts bounds how many packages one peer may ask for, and MemberContacts how many
 	// may be asked for with one member token. Beyond it the answer is "not granted".
-	Contacts       Rate
-	MemberContacts Rate
+	Contacts       budget.Rate
+	MemberContacts budget.Rate
 	// Registrations bounds those of one peer.
-	Registrations Rate
+	Registrations budget.Rate
 	// Tracked is for how many peers or tokens each of these budgets is remembered.
 	Tracked int
 
@@ -35,21 +36,15 @@ type Limits struct {
 	Secrets int
 }
 
-// Rate is a token bucket.
-type Rate struct {
-	Burst   int
-	PerHour float64
-}
-
 // DefaultLimits suit a public node on a small server.
 func DefaultLimits() Limits {
 	return Limits{
 		Vend:           vend.DefaultLimits(),
-		Requests:       Rate{Burst: 200, PerHour: 100 * 3600},
+		Requests:       budget.Rate{Burst: 200, PerHour: 100 * 3600},
 		RefusedCost:    8,
-		Contacts:       Rate{Burst: 32, PerHour: 120},
-		MemberContacts: Rate{Burst: 32, PerHour: 60},
-		Registrations:  Rate{Burst: 8, PerHour: 30},
+		Contacts:       budget.Rate{Burst: 32, PerHour: 120},
+		MemberContacts: budget.Rate{Burst: 32, PerHour: 60},
+		Registrations:  budget.Rate{Burst: 8, PerHour: 30},
 		Tracked:        1 << 14,
 		InFlight:       64,
 		BadRequests:    16,

@@ -87,7 +87,7 @@ func (c *session) records(ctx context.Context, op operation) (*pb.DirectoryRespo
 	if !ok || proof.KeyOf(zone.Public().(ed25519.PublicKey)) != s.current().Current().Zone {
 		return nil, refuse(wire.StatusUnsupported, 0)
 	}
-	if !c.registrations.spend(c.remote, c.cfg.Now()) {
+	if !c.registrations.Spend(c.remote, c.cfg.Now()) {
 		return nil, refuse(wire.StatusTryAgain, retryQuota)
 	}
 	select { // one at a time: each takes some tenths of a second

@@ -38,7 +38,7 @@ func (c *session) register(ctx context.Context, op operation) (*pb.DirectoryResp
 	if req.Entry == nil || len(req.Token) != 0 && len(req.Token) != len(vend.Token{}) {
 		return nil, refuse(wire.StatusMalformed, 0)
 	}
-	if !c.registrations.spend(c.remote, c.cfg.Now()) {
+	if !c.registrations.Spend(c.remote, c.cfg.Now()) {
 		return nil, refuse(wire.StatusTryAgain, retryQuota)
 	}
 	for range foldRounds {

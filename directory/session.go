@@ -39,7 +39,7 @@ type session struct {
 }
 
 func (d *Directory) newSession(remote peer.ID) (*session, error) {
-	c := &session{Directory: d, remote: remote, limit: d.cfg.Limits.Requests.limiter()}
+	c := &session{Directory: d, remote: remote, limit: d.cfg.Limits.Requests.Limiter()}
 	if _, err := io.ReadFull(d.cfg.Rand, c.nonce[:]); err != nil {
 		return nil, fmt.Errorf("directory: no randomness: %w", err)
 	}

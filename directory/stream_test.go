@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"communicator/directory/vend"
+	"communicator/internal/budget"
 	"communicator/wire"
 	"communicator/wire/mux"
 	"communicator/wire/pb"
@@ -114,7 +115,7 @@ func TestBadRequestsEndAStream(t *testing.T) {
 
 // A stream's rate is counted before a request is parsed.
 func TestRateComesFirst(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Limits.Requests = Rate{Burst: 2, PerHour: 3600} })
+	w := newWorld(t, func(c *Config) { c.Limits.Requests = budget.Rate{Burst: 2, PerHour: 3600} })
 	c := w.raw()
 	req := &pb.DirectoryRequest{Op: &pb.DirectoryRequest_Space{Space: &pb.GetSpace{Namespace: w.ns[:]}}}
 	for i, want := range []wire.Status{wire.StatusOK, wire.StatusOK, wire.StatusTryAgain} {

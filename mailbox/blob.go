@@ -65,7 +65,7 @@ func (c *session) putBlob(ctx context.Context, req *pb.PutBlob) error {
 	if err := c.storing(); err != nil {
 		return err
 	}
-	if !c.blobPuts.spend(account, now) {
+	if !c.blobPuts.Spend(account, now) {
 		return refuse(wire.StatusTryAgain, retryQuota)
 	}
 	give, err := c.reserve(len(req.Content))

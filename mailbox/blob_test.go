@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"communicator/internal/budget"
 	"communicator/wire"
 	"communicator/wire/mux"
 	"communicator/wire/pb"
@@ -153,7 +154,7 @@ func TestBlobsAreBoundedAndExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAgent(t, func(c *Config) {
 			c.Limits.Blobs = 2
-			c.Limits.BlobPuts = Rate{Burst: 4, PerHour: 60}
+			c.Limits.BlobPuts = budget.Rate{Burst: 4, PerHour: 60}
 		})
 		defer a.run()()
 		u := a.blobs(1)

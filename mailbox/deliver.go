@@ -47,8 +47,7 @@ func (s *Service) put(ctx context.Context, remote peer.ID, body []byte) ([]byte,
 	o := &opening{incoming: in, queued: now, done: make(chan struct{})}
 	defer func() { give(o.stored) }()
 	s.cfg.Metrics.waiting.Inc()
-	suspect := s.failures.spent(remote, now)
-	known := s.known.has(remote)
+	suspect, known := s.failures.Spent(remote, now), s.known.has(remote)
 	if !s.openings.offer(o, known, suspect) {
 		s.cfg.Metrics.waiting.Dec()
 		if suspect || !known { // held, so that repeating at once costs it its places in flight
@@ -65,7 +64,7 @@ func (s *Service) put(ctx context.Context, remote peer.ID, body []byte) ([]byte,
 	}
 	s.cfg.Metrics.opening.Observe(s.cfg.Now().Sub(now).Seconds())
 	if !o.valid {
-		s.failures.spend(remote, now)
+		s.failures.Spend(remote, now)
 		return s.answerUnverified(ctx, o)
 	}
 	s.known.add(remote)
@@ -73,6 +72,11 @@ func (s *Service) put(ctx context.Context, remote peer.ID, body []byte) ([]byte,
 		return nil, refuse(wire.StatusTryAgain, retryOverload)
 	}
 	return s.commit(ctx, o)
+}
+
+// hostile says whether a peer has sent bad seals beyond its budget, and never a good one.
+func (s *Service) hostile(remote peer.ID) bool {
+	return s.failures.Spent(remote, s.cfg.Now()) && !s.known.has(remote)
 }
 
 // hold waits for up to twice a while, or until ctx ends: those who come together must not

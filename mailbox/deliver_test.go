@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"communicator/eventlog"
+	"communicator/internal/budget"
 	"communicator/mailbox/address"
 	"communicator/wire"
 	"communicator/wire/logproof"
@@ -236,9 +237,9 @@ func TestEveryPutLooksTheSameInTheClear(t *testing.T) {
 func TestOverloadIsRefusedBeforeAcceptance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := buildAgent(t, func(c *Config) { c.Limits.OpenQueue, c.Limits.SuspectQueue = 2, 1 })
-		a.failures = newBudgets[peer.ID](Rate{Burst: 1, PerHour: 1}, 10)
+		a.failures = budget.New[peer.ID](budget.Rate{Burst: 1, PerHour: 1}, 10)
 		now := time.Now()
-		a.failures.spend("suspect", now)
+		a.failures.Spend("suspect", now)
 		var created wire.Address
 		o := a.owner(1)
 		created = o.create(0)
@@ -272,26 +273,53 @@ func TestOverloadIsRefusedBeforeAcceptance(t *testing.T) {
 
 func TestFailedOpeningsMakeAPeerSuspect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newAgent(t, func(c *Config) { c.Limits.FailedOpenings = Rate{Burst: 3, PerHour: 3600} })
+		a := newAgent(t, func(c *Config) { c.Limits.FailedOpenings = budget.Rate{Burst: 3, PerHour: 3600} })
 		o := a.owner(1)
 		to := o.create(0)
 		c := a.dial(a.ServeDeliver, sendingAgent)
 		for range 3 {
-			if a.failures.spent(sendingAgent, time.Now()) {
+			if a.failures.Spent(sendingAgent, time.Now()) {
 				t.Fatal("suspect too early")
 			}
 			p := a.attempt(to, "bad")
 			p.req.Sealed[1200] ^= 1
 			a.deliver(c, p)
 		}
-		if !a.failures.spent(sendingAgent, time.Now()) || a.failures.spent("another", time.Now()) {
+		if !a.failures.Spent(sendingAgent, time.Now()) || a.failures.Spent("another", time.Now()) {
 			t.Error("the peer is not suspect, or another is")
 		}
 		time.Sleep(time.Second)
-		if a.failures.spent(sendingAgent, time.Now()) {
+		if a.failures.Spent(sendingAgent, time.Now()) {
 			t.Error("the budget does not refill")
 		}
 	})
+}
+
+// TestHostileStreamsEnd: of a peer that sent nothing but bad seals only so many puts are
+// answered on one stream; one that also sent a good one keeps its stream.
+func TestHostileStreamsEnd(t *testing.T) {
+	for name, good := range map[string]bool{"hostile": false, "with a good put": true} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAgent(t, func(c *Config) { c.Limits.FailedOpenings = budget.Rate{Burst: 1, PerHour: 1} })
+			to := a.owner(1).create(0)
+			c := a.dial(a.ServeDeliver, sendingAgent)
+			if good {
+				a.deliver(c, a.attempt(to, "good"))
+			}
+			var err error
+			answered := 0
+			for err == nil && answered < 2*maxUnheeded {
+				p := a.attempt(to, "bad")
+				p.req.Sealed[1200] ^= 1
+				if err = c.Call(t.Context(), p.req, &pb.DeliverResponse{}); err == nil {
+					answered++
+				}
+			}
+			if (err == nil) != good || answered < maxUnheeded-1 {
+				t.Errorf("%s: %d answered, then %v", name, answered, err)
+			}
+		})
+	}
 }
 
 // TestSealsOfHostilePeersArePaced: those who sent nothing but bad seals do not take the

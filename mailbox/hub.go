@@ -6,6 +6,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"communicator/internal/budget"
 	"communicator/wire"
 )
 
@@ -147,12 +148,7 @@ func (s *Service) originOf(remote peer.ID) origin {
 		return from
 	}
 	for _, addr := range s.cfg.AddrsOf(remote) {
-		addr = addr.Unmap().WithZone("")
-		bits := networkBits6
-		if addr.Is4() {
-			bits = networkBits4
-		}
-		if network, err := addr.Prefix(bits); err == nil {
+		if network := budget.Host(addr); network.IsValid() {
 			from.networks = append(from.networks, network)
 		}
 	}

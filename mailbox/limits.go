@@ -3,6 +3,7 @@ package mailbox
 import (
 	"time"
 
+	"communicator/internal/budget"
 	"communicator/mailbox/admit"
 	"communicator/wire"
 )
@@ -22,9 +23,9 @@ type Limits struct {
 	// seals that do not open, or tags that are wrong, one peer may send. A peer beyond
 	// it is served only when nothing else waits, and at hostileEvery if it never sent a
 	// good one.
-	Creates        Rate
-	BlobPuts       Rate
-	FailedOpenings Rate
+	Creates        budget.Rate
+	BlobPuts       budget.Rate
+	FailedOpenings budget.Rate
 	// Tracked is for how many accounts or peers each of these budgets is remembered.
 	Tracked int
 
@@ -54,12 +55,6 @@ type WatchLimits struct {
 	PerPeer    int
 }
 
-// Rate is a token bucket.
-type Rate struct {
-	Burst   int
-	PerHour float64
-}
-
 // DefaultLimits suit a public node on a small server.
 func DefaultLimits() Limits {
 	return Limits{
@@ -69,9 +64,9 @@ func DefaultLimits() Limits {
 		MailboxesPerAccount: 100,
 		Retention:           14 * 24 * time.Hour,
 		Blobs:               1 << 14,
-		Creates:             Rate{Burst: 200, PerHour: 60},
-		BlobPuts:            Rate{Burst: 20, PerHour: 20},
-		FailedOpenings:      Rate{Burst: 32, PerHour: 3600},
+		Creates:             budget.Rate{Burst: 200, PerHour: 60},
+		BlobPuts:            budget.Rate{Burst: 20, PerHour: 20},
+		FailedOpenings:      budget.Rate{Burst: 32, PerHour: 3600},
 		Tracked:             1 << 14,
 		OpenQueue:           512,
 		SuspectQueue:        16,
@@ -109,6 +104,9 @@ const (
 // hundredth of a processor.
 const hostileEvery = 20 * time.Millisecond
 
+// maxUnheeded is how many puts of such a peer are answered on one stream.
+const maxUnheeded = 64
+
 // Upkeep.
 const (
 	sweepEvery  = 15 * time.Minute
@@ -129,12 +127,6 @@ const (
 	seenBytes = 1 << 20
 	seenPage  = 1 << 10
 	seenRows  = 1 << 12
-)
-
-// Prefix lengths of what counts as one network.
-const (
-	networkBits4 = 32
-	networkBits6 = 56
 )
 
 // Positions are looked up by one scan from scanFrom of them on, unless that would visit

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -129,33 +128,5 @@ func (m *model) revoke(r *rapid.T, mode pb.Revoke_Mode, purge bool) {
 	m.mode = map[pb.Revoke_Mode]string{pb.Revoke_CLOSE: "closed", pb.Revoke_SILENT: "silent"}[mode]
 	if purge {
 		m.stored = nil
-	}
-}
-
-func TestBudgetsForgetOnlyWhatIsFull(t *testing.T) {
-	now := time.Unix(1e9, 0)
-	b := newBudgets[int](Rate{Burst: 2, PerHour: 3600}, 10)
-	for key := range 10 {
-		b.spend(key, now)
-	}
-	b.spend(3, now)
-	later := now.Add(time.Second) // all but 3 are full again
-	b.spend(100, later)
-	if len(b.each) != 2 || b.each[3] == nil {
-		t.Errorf("%d buckets, that of 3: %v", len(b.each), b.each[3])
-	}
-	for key := range 1000 {
-		b.spend(key, later)
-		if len(b.each) > 10 {
-			t.Fatalf("%d buckets", len(b.each))
-		}
-	}
-	for i, want := range []bool{true, true, false} {
-		if got := b.spend(5000, later); got != want {
-			t.Errorf("spending number %d: %v", i+1, got)
-		}
-	}
-	if !b.spent(5000, later) {
-		t.Error("an empty bucket does not say so")
 	}
 }

@@ -88,7 +88,7 @@ func (c *session) create(ctx context.Context, mb wire.MailboxID, body []byte, _ 
 	if err != nil {
 		return nil, err
 	}
-	if !c.creates.spend(account, now) {
+	if !c.creates.Spend(account, now) {
 		return nil, refuse(wire.StatusTryAgain, retryQuota)
 	}
 	created, err := c.mint(mb, terms, now)

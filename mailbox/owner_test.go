@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"communicator/eventlog"
+	"communicator/internal/budget"
 	"communicator/mailbox/address"
 	"communicator/mailbox/admit"
 	"communicator/wire"
@@ -171,7 +172,7 @@ func TestCreate(t *testing.T) {
 
 func TestCreatingIsRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newAgent(t, func(c *Config) { c.Limits.Creates = Rate{Burst: 2, PerHour: 1} })
+		a := newAgent(t, func(c *Config) { c.Limits.Creates = budget.Rate{Burst: 2, PerHour: 1} })
 		o := a.owner(1)
 		o.create(0)
 		o.create(0)

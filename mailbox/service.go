@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"communicator/eventlog"
+	"communicator/internal/budget"
 	"communicator/mailbox/keyring"
 	"communicator/wire"
 	"communicator/wire/pb"
@@ -83,9 +84,9 @@ type Service struct {
 	hub      *hub
 	draining atomic.Bool
 
-	creates  *budgets[wire.AccountID]
-	blobPuts *budgets[wire.AccountID]
-	failures *budgets[peer.ID]
+	creates  *budget.Table[wire.AccountID]
+	blobPuts *budget.Table[wire.AccountID]
+	failures *budget.Table[peer.ID]
 
 	mu      sync.Mutex // guards closed, and streams' growing
 	closed  bool
@@ -128,9 +129,9 @@ func newService(c Config) *Service {
 		hub:      newHub(l),
 		known:    newKnown(l.Tracked),
 		openings: newOpenings(l.OpenQueue, l.SuspectQueue),
-		creates:  newBudgets[wire.AccountID](l.Creates, l.Tracked),
-		blobPuts: newBudgets[wire.AccountID](l.BlobPuts, l.Tracked),
-		failures: newBudgets[peer.ID](l.FailedOpenings, l.Tracked),
+		creates:  budget.New[wire.AccountID](l.Creates, l.Tracked),
+		blobPuts: budget.New[wire.AccountID](l.BlobPuts, l.Tracked),
+		failures: budget.New[peer.ID](l.FailedOpenings, l.Tracked),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -71,9 +72,14 @@ func (s *Service) logEnd(err error) {
 // ServeDeliver serves a sending agent over any connection, whose other end has been
 // authenticated as remote. It returns when the stream ends; nil if the peer ended it.
 func (s *Service) ServeDeliver(ctx context.Context, rwc io.ReadWriteCloser, remote peer.ID) error {
+	var unheeded atomic.Int32
 	return s.serve(ctx, rwc, wire.ProtocolDeliver, s.deliverLimits(),
 		mux.HandlerFunc(func(ctx context.Context, body []byte, w mux.ReplyWriter) error {
-			return w.Reply(s.deliver(ctx, remote, body))
+			err := w.Reply(s.deliver(ctx, remote, body))
+			if err == nil && s.hostile(remote) && unheeded.Add(1) >= maxUnheeded {
+				return errAbuse
+			}
+			return err
 		}))
 }
 

@@ -11,9 +11,12 @@ import (
 	"communicator/wire/agenturi"
 )
 
-// gater refuses forbidden destinations after their names have been resolved, and
-// everybody whose identity is not an Ed25519 key.
-type gater struct{ policy destination.Policy }
+// gater refuses forbidden destinations after their names have been resolved, everybody
+// whose identity is not an Ed25519 key, and those who are kept out for their conduct.
+type gater struct {
+	policy  destination.Policy
+	conduct *conduct
+}
 
 var _ connmgr.ConnectionGater = (*gater)(nil)
 
@@ -25,13 +28,18 @@ func (g *gater) InterceptAddrDial(id peer.ID, addr ma.Multiaddr) bool {
 	return g.policy.InterceptAddrDial(id, addr)
 }
 
-// InterceptAccept accepts: limits are the resource manager's.
-func (g *gater) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+// InterceptAccept refuses networks from which peers come again that are kept out. Other
+// limits are the resource manager's.
+func (g *gater) InterceptAccept(c network.ConnMultiaddrs) bool {
+	return g.conduct.open(c.RemoteMultiaddr())
+}
 
-// InterceptSecured refuses other kinds of keys than Ed25519.
-func (g *gater) InterceptSecured(_ network.Direction, id peer.ID, _ network.ConnMultiaddrs) bool {
-	_, err := agenturi.RootOf(id)
-	return err == nil
+// InterceptSecured refuses other kinds of keys than Ed25519, and peers that are kept out.
+func (g *gater) InterceptSecured(dir network.Direction, id peer.ID, c network.ConnMultiaddrs) bool {
+	if _, err := agenturi.RootOf(id); err != nil {
+		return false
+	}
+	return dir != network.DirInbound || g.conduct.welcome(id, c.RemoteMultiaddr())
 }
 
 // InterceptUpgraded accepts.

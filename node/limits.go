@@ -1,6 +1,10 @@
 package node
 
-import "time"
+import (
+	"time"
+
+	"communicator/internal/budget"
+)
 
 // Intervals of background work.
 const (
@@ -51,6 +55,25 @@ const (
 	dialsPerAddress = 60
 	dialsEvery      = time.Second
 	trimGrace       = time.Minute
+)
+
+// Of peers' conduct ([conduct]).
+const (
+	// unansweredPerPeer is how many streams of a peer may wait for their first answer.
+	unansweredPerPeer = 16
+	// maxWatched is how many peers, and networks, are remembered.
+	maxWatched = 1 << 14
+	// shunnedAnyway is a wait that only a peer has that was disconnected before.
+	shunnedAnyway = 10 * time.Second
+)
+
+// Budgets of conduct: streams that a peer may waste, after which it is kept out for
+// three minutes; and how often peers that are kept out may come again from an IPv4
+// address or IPv6 /56, and from an IPv6 /48.
+var (
+	wastedOfPeer  = budget.Rate{Burst: 32, PerHour: 720}
+	returnsOfHost = budget.Rate{Burst: 8, PerHour: 120}
+	returnsOfSite = budget.Rate{Burst: 64, PerHour: 960}
 )
 
 // Of the overlay.

@@ -40,6 +40,9 @@ func newMetrics(n *Node) (*metrics, error) {
 	gauge := func(sub, name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: ns, Subsystem: sub, Name: name, Help: help}, value)
 	}
+	counter := func(sub, name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: name, Help: help}, value)
+	}
 	stat := func(pick func(eventlog.Stat) float64) func() float64 {
 		return func() float64 {
 			s, err := n.log.Stat()
@@ -55,6 +58,8 @@ func newMetrics(n *Node) (*metrics, error) {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("node", "connections", "Connections that are open.", func() float64 { return float64(len(n.host.Network().Conns())) }),
+		counter("node", "peers_shunned_total", "Times that a peer was disconnected for the streams that it wasted.",
+			func() float64 { return float64(n.conduct.shunned.Load()) }),
 		gauge("node", "clock_trusted", "1 while the machine's clock is trusted.", func() float64 { return truth(n.clock.Trusted()) }),
 		gauge("node", "draining", "1 while the agent is leaving.", func() float64 { return truth(n.draining.Load()) }),
 		gauge("node", "descriptor_sequence", "Number of the descriptor that is served.", func() float64 {

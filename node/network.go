@@ -50,8 +50,11 @@ func (n *Node) open(ctx context.Context, to agenturi.URI, proto string) (io.Read
 	return s, s.Conn().RemotePeer(), nil
 }
 
-// addrsOf returns the IP addresses that a peer is connected from. Loopback is
-// exempt where private addresses are allowed.
+// exempt says whether an address counts against no limit of its network: loopback, where
+// private addresses are allowed.
+func (n *Node) exempt(addr netip.Addr) bool { return n.settings.AllowPrivate && addr.IsLoopback() }
+
+// addrsOf returns the IP addresses that a peer is connected from, without those exempt.
 func (n *Node) addrsOf(id peer.ID) []netip.Addr {
 	var addrs []netip.Addr
 	for _, c := range n.host.Network().ConnsToPeer(id) {
@@ -59,7 +62,7 @@ func (n *Node) addrsOf(id peer.ID) []netip.Addr {
 		if err != nil {
 			continue
 		}
-		if addr, ok := netip.AddrFromSlice(ip); ok && !(n.settings.AllowPrivate && ip.IsLoopback()) {
+		if addr, ok := netip.AddrFromSlice(ip); ok && !n.exempt(addr) {
 			addrs = append(addrs, addr)
 		}
 	}

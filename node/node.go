@@ -103,7 +103,7 @@ type Node struct {
 
 	lock    *lock
 	log     eventlog.Log
-	storage *budget    // of all roles; nil: as much as the disk has
+	storage *capacity  // of all roles; nil: as much as the disk has
 	failed  chan error // capacity 1: why the log failed
 	clock   *clockGuard
 	guard   atomic.Pointer[clockGuard] // clock, for the log that is opened before it
@@ -114,6 +114,7 @@ type Node struct {
 	admin   *admin.Server // nil without Dir
 
 	policy    destination.Policy
+	conduct   *conduct
 	own       atomic.Pointer[[]ma.Multiaddr] // where the node is reached, for policy
 	announced func([]ma.Multiaddr) []ma.Multiaddr
 	host      host.Host
@@ -282,8 +283,10 @@ func (n *Node) openHost() (err error) {
 	if err != nil {
 		return err
 	}
+	n.conduct = newConduct(func() time.Time { return time.Unix(0, 0).Add(n.config.Mono()) }, n.exempt,
+		func(id peer.ID) { _ = n.host.Network().ClosePeer(id) })
 	n.policy = destination.Policy{AllowPrivate: n.settings.AllowPrivate, Self: self, Own: n.ownAddrs}
-	settings, err := hostSettings(n.settings, key, &gater{n.policy}, n.announced)
+	settings, err := hostSettings(n.settings, key, &gater{n.policy, n.conduct}, n.announced)
 	if err != nil {
 		return err
 	}

@@ -364,7 +364,7 @@ func TestForbiddenDestinations(t *testing.T) {
 	c.Overrides = func(c *config.Config) { c.AllowPrivate = false }
 	n := run(t, c)
 	defer n.end()
-	g := &gater{n.policy}
+	g := &gater{n.policy, n.conduct}
 	for addr, want := range map[string]bool{
 		"/ip4/127.0.0.1/tcp/4001":       false,
 		"/ip4/169.254.169.254/tcp/80":   false,

@@ -17,7 +17,7 @@ import (
 // openRoles makes the services and registers their handlers, on a host that does
 // not listen yet.
 func (n *Node) openRoles() error {
-	n.storage = newBudget(uint64(n.settings.Storage.Max), n.log, n.config.Mono)
+	n.storage = newCapacity(uint64(n.settings.Storage.Max), n.log, n.config.Mono)
 	handlers := map[string]network.StreamHandler{wire.ProtocolDescriptor: n.serveDescriptor}
 	if n.overlay != nil {
 		handlers[wire.ProtocolPublish] = n.servePublish
@@ -49,8 +49,13 @@ func (n *Node) openRoles() error {
 	return nil
 }
 
-// guarded ends the stream, and not the process, when a handler panics.
+// guarded ends the stream, and not the process, when a handler panics, and watches how
+// the peer uses it.
 func (n *Node) guarded(h network.StreamHandler) network.StreamHandler {
+	return func(s network.Stream) { n.conduct.watch(s, n.recovering(h)) }
+}
+
+func (n *Node) recovering(h network.StreamHandler) network.StreamHandler {
 	return func(s network.Stream) {
 		defer func() {
 			if v := recover(); v != nil {

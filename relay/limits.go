@@ -32,6 +32,9 @@ type Limits struct {
 	// (2,000; 4,000; 50)
 	RequestsPerSecond, RequestBurst, RefusedCost int
 
+	// RefusedRequests is how many such requests end a stream that has no account. (16)
+	RefusedRequests int
+
 	// MaxHandles is how many handles one fetch or acknowledgement may name. (64)
 	MaxHandles int
 	// MaxWait is the longest a fetch waits for an outcome. (60 s)
@@ -61,6 +64,7 @@ const (
 	defaultRate        = 2_000
 	defaultBurst       = 4_000
 	defaultRefusedCost = 50
+	defaultRefused     = 16
 	defaultHandles     = 64
 	defaultWait        = 60 * time.Second
 	defaultOpen        = 20 * time.Second
@@ -115,6 +119,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.RequestsPerSecond, defaultRate)
 	def(&l.RequestBurst, defaultBurst)
 	def(&l.RefusedCost, defaultRefusedCost)
+	def(&l.RefusedRequests, defaultRefused)
 	def(&l.MaxHandles, defaultHandles)
 	def(&l.MaxWait, defaultWait)
 	def(&l.OpenTimeout, defaultOpen)

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"sync/atomic"
@@ -50,12 +51,16 @@ func (s *Service) ServeSubmit(ctx context.Context, rwc io.ReadWriteCloser, remot
 	return mux.Serve(ctx, rwc, session, s.limits.Mux)
 }
 
+// errAbuse ends a stream of nothing but requests that no honest client makes.
+var errAbuse = errors.New("relay: too many refused requests on a stream")
+
 // session is one client's stream. Its requests run concurrently.
 type session struct {
 	s       *Service
 	remote  peer.ID
 	limit   *streamLimit
 	account atomic.Pointer[wire.AccountID] // nil until a hello was admitted
+	refused atomic.Int32                   // costly answers until then
 }
 
 // Serve answers one request: one result, logged and counted once.
@@ -67,8 +72,10 @@ func (c *session) Serve(ctx context.Context, body []byte, w mux.ReplyWriter) err
 		err = context.Canceled // nobody reads the answer, whatever went wrong
 	}
 	status, retryAfter := statusOf(err)
+	abuse := false
 	if costly(status) {
 		c.limit.charge(start)
+		abuse = c.account.Load() == nil && int(c.refused.Add(1)) >= c.s.limits.RefusedRequests
 	}
 	result.Status, result.Took = status, c.s.now().Sub(start)
 	c.s.observe(result, err)
@@ -77,7 +84,10 @@ func (c *session) Serve(ctx context.Context, body []byte, w mux.ReplyWriter) err
 	}
 	reply.Status = uint32(status)
 	reply.RetryAfterSeconds = seconds(retryAfter)
-	return w.Reply(reply)
+	if err := w.Reply(reply); err != nil || !abuse {
+		return err
+	}
+	return errAbuse
 }
 
 // costly says whether a client that gets this answer is not one of ours, or broken.

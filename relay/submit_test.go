@@ -2,7 +2,9 @@ package relay
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"communicator/relay/receipt"
 	"communicator/wire"
 	"communicator/wire/agenturi"
+	"communicator/wire/mux"
 	"communicator/wire/pb"
 )
 
@@ -333,6 +336,42 @@ func TestRateLimit(t *testing.T) {
 		other.close()
 		time.Sleep(3 * time.Second)
 		c.submitOK(w.submission(a))
+		synctest.Wait()
+	})
+}
+
+// TestStrangersAreNotRefusedForEver: a stream that has no account, and asks for nothing
+// but what needs one, ends. One that has an account may be refused as often as it asks.
+func TestStrangersAreNotRefusedForEver(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		a := w.agent(1)
+		bad := w.submission(a)
+		bad.Handle = nil
+		known := w.dial("alex")
+		defer known.close()
+		for range 2 * defaultRefused {
+			if got := wire.Status(known.submit(bad).Status); got != wire.StatusMalformed {
+				t.Fatalf("%v", got)
+			}
+		}
+		ours, theirs := net.Pipe()
+		ended := make(chan error, 1)
+		w.serving.Go(func() { ended <- w.s.ServeSubmit(context.Background(), theirs, "stranger") })
+		c := mux.NewClient(ours, mux.Limits{})
+		defer c.Close()
+		request := &pb.SubmitRequest{Op: &pb.SubmitRequest_Submit{Submit: w.submission(a)}}
+		for i := range defaultRefused {
+			var resp pb.SubmitResponse
+			if err := c.Call(context.Background(), request, &resp); err != nil && i < defaultRefused-1 {
+				t.Fatalf("request %d: %v", i, err)
+			} else if err == nil && wire.Status(resp.Status) != wire.StatusPermission {
+				t.Fatalf("request %d: %v", i, wire.Status(resp.Status))
+			}
+		}
+		if err := <-ended; !errors.Is(err, errAbuse) {
+			t.Errorf("the stranger's stream ended with %v", err)
+		}
+		known.submitOK(w.submission(a))
 		synctest.Wait()
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"communicator/directory"
 	"communicator/directory/proof"
 	"communicator/eventlog"
+	"communicator/internal/budget"
 	"communicator/wire"
 )
 
@@ -69,8 +70,8 @@ func newDirectoryWorld(ctx context.Context, dir string) (w *directoryWorld, err 
 		return w, err
 	}
 	limits := directory.DefaultLimits()
-	limits.Requests = directory.Rate{Burst: noLimit}
-	limits.Contacts = directory.Rate{Burst: noLimit}
+	limits.Requests = budget.Rate{Burst: noLimit}
+	limits.Contacts = budget.Rate{Burst: noLimit}
 	limits.Vend.Stock, limits.Vend.PerHour = noLimit, noLimit
 	w.serves, err = directory.New(directory.Config{Agent: w.agent, Log: w.log, Keys: w, Limits: limits})
 	if err != nil {

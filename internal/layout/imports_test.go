@@ -48,8 +48,8 @@ var may = map[string][]string{
 	"relay/destination": {"wire/..."},
 	"relay":             {"relay/...", "eventlog", "wire/..."},
 	"mailbox/keyring":   {"wire/...", "mailbox/address"},
-	"mailbox":           {"mailbox/...", "eventlog", "wire/..."},
-	"directory":         {"internal/durable", "directory/...", "eventlog", "dht", "dht/record", "wire/..."},
+	"mailbox":           {"internal/budget", "mailbox/...", "eventlog", "wire/..."},
+	"directory":         {"internal/budget", "internal/durable", "directory/...", "eventlog", "dht", "dht/record", "wire/..."},
 
 	// A person's side never imports a server.
 	"client/store":     {"wire"},
@@ -63,9 +63,9 @@ var may = map[string][]string{
 		"relay/receipt", "relay/queue", "directory/proof", "directory/vend", "dht", "dht/record"},
 
 	"node/config": {"wire/...", "dht", "dht/record"},
-	"node/access": {"wire/...", "eventlog"},
+	"node/access": {"internal/budget", "wire/...", "eventlog"},
 	"node/admin":  {"wire/...", "eventlog", "node/config", "node/access"},
-	"node":        {"internal/durable", "node/...", "relay/...", "mailbox/...", "directory/...", "dht/...", "eventlog", "wire/..."},
+	"node":        {"internal/budget", "internal/durable", "node/...", "relay/...", "mailbox/...", "directory/...", "dht/...", "eventlog", "wire/..."},
 
 	// Simulations: what happens is data, two tiers play it, and what listens knows neither.
 	"simulations/memnet":    {},
@@ -87,6 +87,7 @@ var may = map[string][]string{
 	"internal/agentproc": {"node", "node/config"},
 	"internal/demo":      {"..."},
 	"internal/bench":     {"..."},
+	"internal/budget":    {},
 	"internal/durable":   {},
 	"internal/drill":     {"..."},
 	"internal/layout":    {},

@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"communicator/eventlog"
+	"communicator/internal/budget"
 	"communicator/wire"
 	"communicator/wire/pb"
 )
@@ -37,9 +38,20 @@ type Access struct {
 	rates  rates
 }
 
+// rates are the budgets of everybody seen lately: of attempts that failed, by peer and
+// network, and of accounts that networks opened.
+type rates struct {
+	peers         *budget.Table[peer.ID]
+	failed, opens *budget.Networks
+}
+
 // New returns an Access over the log's rows.
 func New(c Config) *Access {
-	a := &Access{config: c, listed: make(map[peer.ID]bool, len(c.Peers))}
+	a := &Access{config: c, listed: make(map[peer.ID]bool, len(c.Peers)), rates: rates{
+		budget.New[peer.ID](failuresOfPeer, maxTracked),
+		budget.NewNetworks(failuresOfHost, failuresOfSite, maxTracked),
+		budget.NewNetworks(opensOfHost, opensOfSite, maxTracked),
+	}}
 	for _, id := range c.Peers {
 		a.listed[id] = true
 	}
@@ -66,12 +78,11 @@ func (a *Access) Admit(ctx context.Context, remote peer.ID, hello *pb.Hello) (wi
 	if a.config.AddrsOf != nil {
 		addrs = a.config.AddrsOf(remote)
 	}
-	failed := failures(remote, addrs)
-	charged := failed
+	wait := max(a.rates.peers.Wait(remote, now), a.rates.failed.Wait(addrs, now))
 	if a.config.Policy == Open {
-		charged = append(charged[:len(charged):len(charged)], openings(addrs)...)
+		wait = max(wait, a.rates.opens.Wait(addrs, now))
 	}
-	if wait, spent := a.rates.spent(now, charged); spent {
+	if wait > 0 {
 		return wire.AccountID{}, &wire.StatusError{Status: wire.StatusTryAgain, RetryAfter: wait.Round(time.Second) + time.Second}
 	}
 	claim, err := a.claim(remote, hello, now)
@@ -82,10 +93,11 @@ func (a *Access) Admit(ctx context.Context, remote peer.ID, hello *pb.Hello) (wi
 	switch {
 	case errors.As(err, &refused):
 		if !a.asksForWork(hello) {
-			a.rates.take(now, failed)
+			a.rates.peers.Spend(remote, now)
+			a.rates.failed.Spend(addrs, now)
 		}
 	case err == nil && a.config.Policy == Open:
-		a.rates.take(now, openings(addrs))
+		a.rates.opens.Spend(addrs, now)
 	}
 	if err != nil {
 		return wire.AccountID{}, err

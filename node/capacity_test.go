@@ -22,7 +22,7 @@ import (
 func TestBudgetCountsWhatIsUnderWay(t *testing.T) {
 	var now time.Duration
 	held, broken := uint64(40), error(nil)
-	b := &budget{max: 100, now: func() time.Duration { return now }, at: -measureEvery,
+	b := &capacity{max: 100, now: func() time.Duration { return now }, at: -measureEvery,
 		measure: func() (uint64, error) { return held, broken }}
 	for i, c := range []struct {
 		do   func() bool
@@ -44,7 +44,7 @@ func TestBudgetCountsWhatIsUnderWay(t *testing.T) {
 			t.Errorf("step %d: %v", i, got)
 		}
 	}
-	if endless := newBudget(0, nil, nil); !endless.Take(1 << 40) {
+	if endless := newCapacity(0, nil, nil); !endless.Take(1 << 40) {
 		t.Error("a budget without a maximum is spent")
 	}
 }
@@ -55,7 +55,7 @@ func TestBudgetIsNeverPassed(t *testing.T) {
 	var mu sync.Mutex // guards all
 	stored, peak := uint64(0), uint64(0)
 	var now time.Duration
-	b := &budget{max: most, at: -measureEvery,
+	b := &capacity{max: most, at: -measureEvery,
 		now: func() time.Duration { mu.Lock(); defer mu.Unlock(); now += measureEvery / 10; return now },
 		measure: func() (uint64, error) {
 			mu.Lock()
@@ -101,7 +101,7 @@ func TestStorageIsOneBudget(t *testing.T) {
 		}
 		defer log.Close()
 		start := time.Now()
-		b := newBudget(max, log, func() time.Duration { return time.Since(start) })
+		b := newCapacity(max, log, func() time.Duration { return time.Since(start) })
 		sending := budgetedLog{log, b}
 		submit := func(n byte, size int) error {
 			_, err := sending.Append(context.Background(), submission(t, n, size))

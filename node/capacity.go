@@ -10,10 +10,10 @@ import (
 	"communicator/wire"
 )
 
-// budget is how many bytes of bodies the node may hold, whichever role holds them. It
+// capacity is how many bytes of bodies the node may hold, whichever role holds them. It
 // follows the log's own count, which is read once every measureEvery, and counts by
 // itself what was taken since: so it errs, for that long, only on the safe side.
-type budget struct {
+type capacity struct {
 	max     uint64
 	measure func() (uint64, error) // bytes of bodies in the log
 	now     func() time.Duration   // a clock that never jumps
@@ -27,19 +27,19 @@ type budget struct {
 	settled   uint64 // ever given back as stored
 }
 
-// newBudget returns nil, the budget without a bound, for a maximum of 0.
-func newBudget(max uint64, log eventlog.Log, now func() time.Duration) *budget {
+// newCapacity returns nil, the capacity without a bound, for a maximum of 0.
+func newCapacity(max uint64, log eventlog.Log, now func() time.Duration) *capacity {
 	if max == 0 {
 		return nil
 	}
-	return &budget{max: max, now: now, at: -measureEvery, measure: func() (uint64, error) {
+	return &capacity{max: max, now: now, at: -measureEvery, measure: func() (uint64, error) {
 		stat, err := log.Stat()
 		return stat.BodyBytes, err
 	}}
 }
 
 // Take reserves room for n bytes, or says that there is none.
-func (b *budget) Take(n int) bool {
+func (b *capacity) Take(n int) bool {
 	if b == nil {
 		return true
 	}
@@ -54,7 +54,7 @@ func (b *budget) Take(n int) bool {
 }
 
 // Give ends a reservation of n bytes. Stored says that the log now counts them.
-func (b *budget) Give(n int, stored bool) {
+func (b *capacity) Give(n int, stored bool) {
 	if b == nil {
 		return
 	}
@@ -68,7 +68,7 @@ func (b *budget) Give(n int, stored bool) {
 
 // refresh reads the log's count if the last one is old. Others go on with that
 // meanwhile. What cannot be read leaves it as it is.
-func (b *budget) refresh() {
+func (b *capacity) refresh() {
 	b.mu.Lock()
 	now := b.now()
 	if b.measuring || now-b.at < measureEvery {
@@ -93,7 +93,7 @@ func (b *budget) refresh() {
 // a refusal tells nothing of the mailbox.
 type budgetedLog struct {
 	eventlog.Log
-	budget *budget
+	capacity *capacity
 }
 
 // Append implements [eventlog.Log]. Without room, submissions fail with
@@ -108,11 +108,11 @@ func (l budgetedLog) Append(ctx context.Context, events ...eventlog.Event) ([]ev
 	if n == 0 {
 		return l.Log.Append(ctx, events...)
 	}
-	if !l.budget.Take(n) {
+	if !l.capacity.Take(n) {
 		return l.repeat(ctx, events)
 	}
 	appended, err := l.Log.Append(ctx, events...)
-	l.budget.Give(n, err == nil)
+	l.capacity.Give(n, err == nil)
 	return appended, err
 }
 
