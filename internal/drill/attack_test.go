@@ -37,14 +37,16 @@ type hostility struct {
 }
 
 // unleash starts hostile peers and returns once they are at work. They run at the
-// lowest priority: what they cost themselves is not the agents' doing.
+// lowest priority, as if on machines of their own: what they cost is not the agents' doing.
+// A priority alone counts only within what Linux schedules as one group.
 func unleash(t testing.TB, o orders) *hostility {
 	t.Helper()
 	text, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hostility{cmd: exec.Command("nice", "-n", "19", os.Args[0])}
+	h := &hostility{cmd: exec.Command("nice", "-n", "19", "sh", "-c", `test -z "$1" || echo $$ >"$1"; exec "$0"`,
+		os.Args[0], idleGroup(t, "hostile").procs())}
 	h.cmd.Env = append(os.Environ(), hostileVar+"="+string(text))
 	h.cmd.Stderr = os.Stderr
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -104,7 +106,7 @@ func TestHostilePeers(t *testing.T) {
 	peers, streams := testenv.Times(48, 1000), testenv.Times(500, 10_000)
 	span := time.Duration(testenv.Times(4, 60)) * time.Second
 	sending, receiving, _ := networkPair(t, honestClients, func(s *setup) {
-		s.cgroup = newGroup(t, s.role, handbookMemory).procs()
+		s.cgroup = memoryGroup(t, s.role, handbookMemory).procs()
 		s.settings = func(c *config.Config) {
 			c.Limits.ConnectionsPerAddress = perAddress
 			c.Limits.ConnectionsIn = max(config.Default().Limits.ConnectionsIn, 2*peers)

@@ -2,62 +2,15 @@ package drill
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"communicator/internal/testenv"
-
-	"golang.org/x/sys/unix"
 )
 
 // memoryLimit is what each agent gets: a quarter of what the handbook asks for.
 const memoryLimit = 128 << 20
-
-// group is a control group with a memory limit, or a place-holder where none can be
-// made.
-type group struct {
-	dir  string // empty: there is none
-	name string // for people
-}
-
-// newGroup makes a group of either version of Linux's control groups.
-func newGroup(t testing.TB, name string, limit int64) group {
-	t.Helper()
-	for _, kind := range []struct {
-		root, file, name string
-		magic            int64 // of the file system there, statfs(2)
-	}{
-		{"/sys/fs/cgroup", "memory.max", "control group, version 2", unix.CGROUP2_SUPER_MAGIC},
-		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "control group, version 1", unix.CGROUP_SUPER_MAGIC},
-	} {
-		var fs unix.Statfs_t
-		if unix.Statfs(kind.root, &fs) != nil || fs.Type != kind.magic {
-			continue
-		}
-		dir := filepath.Join(kind.root, fmt.Sprintf("communicator-drill-%d-%s", os.Getpid(), name))
-		if os.Mkdir(dir, 0o755) != nil {
-			continue
-		}
-		t.Cleanup(func() { // the processes have ended, but the kernel takes a moment
-			until(t, 5*time.Second, "the control group can be removed", func() bool { return os.Remove(dir) == nil })
-		})
-		if os.WriteFile(filepath.Join(dir, kind.file), strconv.AppendInt(nil, limit, 10), 0o644) == nil {
-			return group{dir, kind.name}
-		}
-	}
-	return group{name: "GOMEMLIMIT, for no control group can be made here"}
-}
-
-func (g group) procs() string {
-	if g.dir == "" {
-		return ""
-	}
-	return filepath.Join(g.dir, "cgroup.procs")
-}
 
 // watchMemory returns the most anonymous memory that an agent is seen with until the
 // test ends.
@@ -96,7 +49,7 @@ func TestMemoryLimit(t *testing.T) {
 	busy := time.Duration(testenv.Times(1, 120)) * time.Second
 	var how string
 	sending, receiving := pair(t, clients, func(s *setup) {
-		g := newGroup(t, s.role, memoryLimit)
+		g := memoryGroup(t, s.role, memoryLimit)
 		s.cgroup, how = g.procs(), g.name
 		if g.dir == "" {
 			s.env = fmt.Sprintf("GOMEMLIMIT=%d", memoryLimit*8/10)
