@@ -16,24 +16,35 @@ import (
 // from the store's channels is its only user.
 type conn struct {
 	db    *sqlite3.Conn
-	stmts map[string]*sqlite3.Stmt
+	stmts map[string]*prepared
+	keep  int    // how many of them stay compiled; all of them if zero
+	turn  uint64 // grows with each use of one
+}
+
+// prepared is a statement that is compiled.
+type prepared struct {
+	*sqlite3.Stmt
+	used uint64 // the conn's turn at its last use
 }
 
 // connPragmas apply to every connection. Without the VFS's promise of
 // power-safe overwrites, synchronous=FULL also pads each commit to a whole
 // block, so that a torn block of a later commit cannot reach an earlier one.
-var connPragmas = fmt.Sprintf(`
+const connPragmas = `
 	PRAGMA temp_store = memory;
 	PRAGMA secure_delete = ON;
 	PRAGMA foreign_keys = ON;
 	PRAGMA synchronous = FULL;
 	PRAGMA trusted_schema = OFF;
 	PRAGMA cell_size_check = ON;
-	PRAGMA journal_size_limit = 0;
-	PRAGMA wal_autocheckpoint = %d;`, checkpointPages)
+	PRAGMA journal_size_limit = 0;`
 
-// alonePragmas come on top for a connection that has the file to itself: the index of
-// the log is its own memory, locks are kept, and the log stays short.
+// sharedPragmas come before them, and alonePragmas in their place for a connection that
+// has the file to itself: the index of the log is its own memory, locks are kept, and the
+// log stays short. They come first since they decide how the file is read from the
+// beginning: what is known of it when the others look at it, is kept.
+var sharedPragmas = fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d;`, checkpointPages)
+
 var alonePragmas = fmt.Sprintf(`
 	PRAGMA locking_mode = EXCLUSIVE;
 	PRAGMA cache_size = %d;
@@ -64,16 +75,20 @@ func openConn(path string, key fileKey, o Options) (*conn, error) {
 	if err != nil {
 		return nil, mapError(context.Background(), err)
 	}
-	c := &conn{db: db, stmts: map[string]*sqlite3.Stmt{}}
+	c := &conn{db: db, stmts: map[string]*prepared{}}
+	if o.Alone {
+		c.keep = aloneStatements
+	}
 	err = db.BusyHandler(waitBusy(o.BusyTimeout))
 	if err == nil {
 		err = db.Exec(`PRAGMA hexkey = '` + hex.EncodeToString(key.expand(labelDatabase)) + `'`)
 	}
-	if err == nil {
-		err = db.Exec(connPragmas)
+	first := sharedPragmas
+	if o.Alone {
+		first = alonePragmas
 	}
-	if err == nil && o.Alone {
-		err = db.Exec(alonePragmas)
+	if err == nil {
+		err = db.Exec(first + connPragmas)
 	}
 	if err != nil {
 		db.Close()
@@ -103,8 +118,13 @@ func waitBusy(limit time.Duration) func(context.Context, int) bool {
 
 // prepare returns the connection's statement for sql, ready to be bound.
 func (c *conn) prepare(sql string) (*sqlite3.Stmt, error) {
-	if st, ok := c.stmts[sql]; ok {
-		return st, nil
+	c.turn++
+	if p, ok := c.stmts[sql]; ok {
+		p.used = c.turn
+		return p.Stmt, nil
+	}
+	if err := c.makeRoom(); err != nil {
+		return nil, err
 	}
 	st, tail, err := c.db.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
 	if err != nil {
@@ -113,8 +133,28 @@ func (c *conn) prepare(sql string) (*sqlite3.Stmt, error) {
 	if st == nil || tail != "" {
 		return nil, fmt.Errorf("%w: not one statement", ErrInvalid)
 	}
-	c.stmts[sql] = st
+	c.stmts[sql] = &prepared{st, c.turn}
 	return st, nil
+}
+
+// makeRoom forgets the statement that was used least recently, of those that are not
+// being stepped, where not all are kept.
+func (c *conn) makeRoom() error {
+	if c.keep == 0 || len(c.stmts) < c.keep {
+		return nil
+	}
+	var oldest string
+	for sql, p := range c.stmts {
+		if !p.Busy() && (oldest == "" || p.used < c.stmts[oldest].used) {
+			oldest = sql
+		}
+	}
+	if oldest == "" {
+		return nil
+	}
+	p := c.stmts[oldest]
+	delete(c.stmts, oldest)
+	return p.Close()
 }
 
 // exec runs a statement without parameters or rows, which is compiled once.

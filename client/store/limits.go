@@ -15,6 +15,7 @@ const (
 
 	readConns       = 3                // connections for View
 	aloneCache      = 64               // KiB of page cache with Options.Alone
+	aloneStatements = 16               // statements that stay compiled then, of 4 KiB on average
 	aloneCheckpoint = 32               // and what checkpointPages is then
 	checkpointPages = 256              // WAL length, in 4 KiB pages, that triggers a checkpoint
 	busyTimeout     = 10 * time.Second // default of Options.BusyTimeout
