@@ -17,10 +17,10 @@ type Client struct {
 	rwc    io.ReadWriteCloser
 	limits Limits
 	w      *writer
-	places chan struct{} // one for each request in flight
-	done   chan struct{} // closed once err is set
-	joined sync.WaitGroup
-	wake   chan struct{} // capacity 1: the reader waits for a slow consumer no longer
+	places chan struct{}  // one for each request in flight
+	done   chan struct{}  // closed once err is set
+	joined sync.WaitGroup // the reader
+	wake   chan struct{}  // capacity 1: the reader waits for a slow consumer no longer
 
 	mu    sync.Mutex
 	calls map[uint64]*call // guarded by mu: requests in flight, by id
@@ -29,28 +29,18 @@ type Client struct {
 	err   error            // guarded by mu: why the stream ended
 }
 
-// NewClient starts asking over rwc, which it owns from here on. Close joins the two
-// goroutines it starts.
+// NewClient starts asking over rwc, which it owns from here on. Close joins what runs.
 func NewClient(rwc io.ReadWriteCloser, l Limits) *Client {
 	l = l.withDefaults()
 	c := &Client{
-		rwc: rwc, limits: l, w: newWriter(rwc, l),
+		rwc: rwc, limits: l,
 		places: make(chan struct{}, l.MaxInFlight),
 		done:   make(chan struct{}),
 		wake:   make(chan struct{}, 1),
 		calls:  make(map[uint64]*call),
 	}
-	c.joined.Add(2)
-	go func() {
-		defer c.joined.Done()
-		if err := c.w.run(); err != nil {
-			c.end(err)
-		}
-	}()
-	go func() {
-		defer c.joined.Done()
-		c.end(c.read())
-	}()
+	c.w = newWriter(rwc, l, c.end)
+	c.joined.Go(func() { c.end(c.read()) })
 	return c
 }
 
@@ -215,6 +205,7 @@ func (c *Client) Err() error {
 func (c *Client) Close() error {
 	c.end(ErrClosed)
 	c.joined.Wait()
+	c.w.join()
 	if err := c.Err(); !errors.Is(err, ErrClosed) {
 		return err
 	}

@@ -22,9 +22,10 @@
 // # Buffers, goroutines, back-pressure
 //
 // Frames are encoded into and read into pooled buffers. Each side has one goroutine
-// that reads and one that writes; the writer takes everything that is queued at once
-// and so flushes exactly when its queue is empty. The answering side runs each request
-// on its own goroutine. Close, and the return of Serve, join them all.
+// that reads and, while there is something to write, one that writes; the writer takes
+// everything that is queued at once and so flushes exactly when its queue is empty. The
+// answering side runs each request on its own goroutine. Close, and the return of Serve,
+// join them all. A side that is idle holds one goroutine and half a kilobyte.
 //
 // Everything that can pile up is bounded: requests in flight by count and bytes
 // (reading pauses), frames waiting to be written (whoever adds one waits), items

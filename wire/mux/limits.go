@@ -42,10 +42,12 @@ const (
 	defaultFrame      = 30 * time.Second
 	defaultWrite      = 30 * time.Second
 
-	// readBuffer is small, since every idle stream holds one.
+	// waitBuffer is what an idle stream reads into: most frames fit, and there are
+	// many idle streams. readBuffer is borrowed for more.
+	waitBuffer = 512
 	readBuffer = 4 << 10
-	// keepBuffer is the largest write buffer that an idle stream keeps.
-	keepBuffer = 4 << 10
+	// firstBatch is how much a write buffer holds at first.
+	firstBatch = 4 << 10
 	// deadlineSlack: a write may have one part in so many less than its time.
 	deadlineSlack = 8
 	// hardUnread times MaxUnread is where a consumer that blocks other requests on
@@ -72,7 +74,7 @@ func (l Limits) Memory() int {
 	l = l.withDefaults()
 	// Unsent bytes exist twice while one batch is written and the next collects;
 	// either may pass its limit by one frame.
-	return readBuffer + l.MaxServing + 2*(l.MaxUnsent+l.MaxFrame)
+	return waitBuffer + readBuffer + l.MaxServing + 2*(l.MaxUnsent+l.MaxFrame)
 }
 
 func setDefault[T int | time.Duration](v *T, d T) {

@@ -1,11 +1,11 @@
 package mux
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -18,15 +18,22 @@ type (
 
 // frameReader reads length-prefixed frames. One goroutine owns it.
 type frameReader struct {
-	r        *bufio.Reader
+	r        io.Reader
 	deadline readDeadliner // nil if the stream has none
 	limits   Limits
 	first    bool // the first frame has a deadline of its own
+
+	small [waitBuffer]byte
+	large *[readBuffer]byte // borrowed while a frame, or several, need it; nil otherwise
+	rest  []byte            // what has been read and not looked at: a part of one of them
 }
+
+// larges holds what idle readers do without.
+var larges = sync.Pool{New: func() any { return new([readBuffer]byte) }}
 
 func newFrameReader(rwc io.Reader, l Limits, first bool) *frameReader {
 	d, _ := rwc.(readDeadliner)
-	return &frameReader{r: bufio.NewReaderSize(rwc, readBuffer), deadline: d, limits: l, first: first}
+	return &frameReader{r: rwc, deadline: d, limits: l, first: first}
 }
 
 // next returns one frame without its prefix. It returns io.EOF only between frames.
@@ -36,7 +43,7 @@ func (fr *frameReader) next() (*buffer, error) {
 	if fr.first {
 		fr.set(fr.limits.FirstFrameTimeout)
 	}
-	if _, err := fr.r.Peek(1); err != nil {
+	if err := fr.wait(); err != nil {
 		return nil, err
 	}
 	timed := fr.first
@@ -50,7 +57,7 @@ func (fr *frameReader) next() (*buffer, error) {
 		return nil, err
 	}
 	buf := newBuffer(size)
-	if _, err := io.ReadFull(fr.r, buf.b); err != nil {
+	if err := fr.read(buf.b); err != nil {
 		buf.free()
 		return nil, unexpected(err)
 	}
@@ -60,21 +67,75 @@ func (fr *frameReader) next() (*buffer, error) {
 	return buf, nil
 }
 
+// wait waits for the first byte of a frame.
+func (fr *frameReader) wait() error {
+	if len(fr.rest) > 0 {
+		return nil
+	}
+	if fr.large != nil {
+		larges.Put(fr.large)
+		fr.large = nil
+	}
+	return fr.fill(fr.small[:])
+}
+
+// more reads on within a frame.
+func (fr *frameReader) more() error {
+	if fr.large == nil {
+		fr.large = larges.Get().(*[readBuffer]byte)
+	}
+	return fr.fill(fr.large[:])
+}
+
+// fill reads something. All that was read before has been looked at.
+func (fr *frameReader) fill(into []byte) error {
+	for {
+		n, err := fr.r.Read(into)
+		if n > 0 { // an error comes again
+			fr.rest = into[:n]
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// read fills p.
+func (fr *frameReader) read(p []byte) error {
+	for {
+		n := copy(p, fr.rest)
+		p, fr.rest = p[n:], fr.rest[n:]
+		switch {
+		case len(p) == 0:
+			return nil
+		case len(p) >= readBuffer:
+			_, err := io.ReadFull(fr.r, p)
+			return err
+		}
+		if err := fr.more(); err != nil {
+			return err
+		}
+	}
+}
+
 // buffered says whether a whole frame has been read already, so that most frames of a
 // busy stream need no deadline.
 func (fr *frameReader) buffered() bool {
-	b, _ := fr.r.Peek(min(maxPrefix, fr.r.Buffered()))
-	size, n := binary.Uvarint(b)
-	return n > 0 && size <= uint64(fr.r.Buffered()-n)
+	size, n := binary.Uvarint(fr.rest[:min(maxPrefix, len(fr.rest))])
+	return n > 0 && size <= uint64(len(fr.rest)-n)
 }
 
 func (fr *frameReader) prefix() (int, error) {
 	var size uint64
 	for i := range maxPrefix {
-		c, err := fr.r.ReadByte()
-		if err != nil {
-			return 0, unexpected(err)
+		if len(fr.rest) == 0 {
+			if err := fr.more(); err != nil {
+				return 0, unexpected(err)
+			}
 		}
+		c := fr.rest[0]
+		fr.rest = fr.rest[1:]
 		size |= uint64(c&0x7f) << (7 * i)
 		if c < 0x80 {
 			if c == 0 {

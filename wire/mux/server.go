@@ -51,11 +51,11 @@ func Serve(ctx context.Context, rwc io.ReadWriteCloser, h Handler, l Limits) err
 	defer cancel(nil)
 	s := &server{
 		handler: h, limits: l, cancel: cancel,
-		w:       newWriter(rwc, l),
 		places:  make(chan struct{}, l.MaxInFlight),
 		serving: make(map[uint64]*reply),
 		freed:   make(chan struct{}, 1),
 	}
+	s.w = newWriter(rwc, l, s.fault)
 	// However it is cancelled, a reader and a writer that wait in the stream return.
 	aborted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -63,11 +63,6 @@ func Serve(ctx context.Context, rwc io.ReadWriteCloser, h Handler, l Limits) err
 		abort(rwc)
 		close(aborted)
 	})
-	go func() {
-		if err := s.w.run(); err != nil {
-			s.fault(err)
-		}
-	}()
 	err := s.read(ctx, newFrameReader(rwc, l, true))
 	if errors.Is(err, io.EOF) {
 		err = nil
@@ -78,13 +73,12 @@ func Serve(ctx context.Context, rwc io.ReadWriteCloser, h Handler, l Limits) err
 	s.handlers.Wait()
 	if err == nil {
 		s.w.finish() // replies to an asker that closed only its own direction
-		<-s.w.joined
 	}
 	if stop() {
 		return rwc.Close()
 	}
 	<-aborted
-	<-s.w.joined
+	s.w.join()
 	return context.Cause(ctx) // the first fault, not what it led to
 }
 

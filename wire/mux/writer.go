@@ -11,26 +11,43 @@ import (
 )
 
 // writer coalesces frames: its goroutine writes whatever has been queued since its last
-// write in one go, so a lone frame leaves at once and a burst leaves as one.
+// write in one go, so a lone frame leaves at once and a burst leaves as one. The goroutine
+// and the buffers are there while there is something to write: most streams are idle.
 type writer struct {
 	w        io.Writer
 	deadline writeDeadliner
 	limits   Limits
-	wake     chan struct{} // capacity 1: queued bytes, or the end, to look at
-	joined   chan struct{} // closed when run has returned
-	extended time.Time     // owned by run: when the deadline was last set
+	failed   func(error) // told of the stream's error, by the goroutine that met it
+	extended time.Time   // owned by run: when the deadline was last set
 
 	mu      sync.Mutex
-	pending []byte        // guarded by mu: frames not yet given to the stream
+	pending *batch        // guarded by mu: frames not yet given to the stream; nil if there are none
 	space   chan struct{} // guarded by mu: closed when pending is taken; nil if nobody waits
-	ending  bool          // guarded by mu: write what is pending, then return
+	running bool          // guarded by mu: run has something to do
+	left    chan struct{} // guarded by mu: closed when run returns; nil if nobody waits
 	err     error         // guarded by mu: why nothing more is written
-	busy    bool          // guarded by mu: a write is under way
 }
 
-func newWriter(w io.Writer, l Limits) *writer {
+func newWriter(w io.Writer, l Limits, failed func(error)) *writer {
 	d, _ := w.(writeDeadliner)
-	return &writer{w: w, deadline: d, limits: l, wake: make(chan struct{}, 1), joined: make(chan struct{})}
+	return &writer{w: w, deadline: d, limits: l, failed: failed}
+}
+
+// batch is what one write takes.
+type batch struct{ b []byte }
+
+var batches sync.Pool
+
+func newBatch() *batch {
+	if b, ok := batches.Get().(*batch); ok {
+		return b
+	}
+	return &batch{make([]byte, 0, firstBatch)}
+}
+
+func (b *batch) free() {
+	b.b = b.b[:0]
+	batches.Put(b)
 }
 
 // send queues one frame and frees its buffer. It waits while too much is unsent, until
@@ -59,40 +76,34 @@ func (w *writer) tryAdd(frame []byte, quiet bool) (space chan struct{}, err erro
 	if w.err != nil {
 		return nil, w.err
 	}
-	if len(w.pending) >= w.limits.MaxUnsent {
+	if w.pending != nil && len(w.pending.b) >= w.limits.MaxUnsent {
 		if w.space == nil {
 			w.space = make(chan struct{})
 		}
-		w.notify() // of quiet frames, perhaps
+		w.start() // with quiet frames, perhaps
 		return w.space, nil
 	}
 	w.append(frame)
 	if !quiet {
-		w.notify()
+		w.start()
 	}
 	return nil, nil
 }
 
 // append adds to pending. The mutex is held.
 func (w *writer) append(frame []byte) {
-	if len(w.pending)+len(frame) > cap(w.pending) && cap(w.pending) <= keepBuffer {
-		if large, ok := batches.Get().(*[]byte); ok {
-			w.pending = append((*large)[:0], w.pending...)
-		}
+	if w.pending == nil {
+		w.pending = newBatch()
 	}
-	w.pending = append(w.pending, frame...)
+	w.pending.b = append(w.pending.b, frame...)
 }
 
-// batches holds the large buffers that idle writers do without.
-var batches sync.Pool
-
-// lend gives a large buffer to whoever needs one next, and returns what to keep.
-func lend(b []byte) []byte {
-	if cap(b) <= keepBuffer {
-		return b
+// start begins to write unless that is under way. The mutex is held.
+func (w *writer) start() {
+	if !w.running && w.pending != nil && w.err == nil {
+		w.running = true
+		go w.run()
 	}
-	batches.Put(&b)
-	return nil
 }
 
 // cancel queues a CANCEL, beyond the limit if need be: it is a few bytes, and waiting
@@ -105,43 +116,30 @@ func (w *writer) cancel(id uint64) {
 	w.mu.Lock()
 	if w.err == nil {
 		w.append(buf.b)
+		w.start()
 	}
 	w.mu.Unlock()
 	buf.free()
-	w.notify()
 }
 
-func (w *writer) notify() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run writes until fail, or until finish and nothing is pending. It returns the
-// stream's error, if that is what ended it.
-func (w *writer) run() error {
-	defer close(w.joined)
-	var batch []byte
+// run writes until nothing is pending, or until fail.
+func (w *writer) run() {
 	for {
 		// Whoever is about to queue a frame gets to do so first: twice the calls a
 		// second on two cores, and a lone call is no slower.
 		runtime.Gosched()
-		next, more := w.take(batch)
-		if !more {
-			return nil
+		next := w.take()
+		if next == nil {
+			return
 		}
-		if len(next) == 0 {
-			batch = next
-			<-w.wake
-			continue
-		}
-		batch = next
 		w.extend()
-		if _, err := w.w.Write(batch); err != nil {
+		if _, err := w.w.Write(next.b); err != nil {
 			w.fail(err)
-			return err
+			w.failed(err)
+			w.take() // which returns, having failed
+			return
 		}
+		next.free()
 	}
 }
 
@@ -157,52 +155,68 @@ func (w *writer) extend() {
 	}
 }
 
-// take swaps the batch just written for what has been queued since.
-func (w *writer) take(written []byte) (batch []byte, more bool) {
+// take returns what has been queued, or nil, after which run returns.
+func (w *writer) take() *batch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err != nil || w.ending && len(w.pending) == 0 {
-		w.busy = false
-		return nil, false
+	if w.err != nil || w.pending == nil {
+		w.running = false
+		if w.left != nil {
+			close(w.left)
+			w.left = nil
+		}
+		return nil
 	}
-	w.busy = len(w.pending) > 0
-	if !w.busy { // idle: a burst's buffers go back
-		written, w.pending = lend(written), lend(w.pending)
-	}
-	batch, w.pending = w.pending, written[:0]
+	next := w.pending
+	w.pending = nil
 	if w.space != nil {
 		close(w.space)
 		w.space = nil
 	}
-	return batch, true
+	return next
 }
 
 // fail makes every later send return err. The caller ends the stream, so that a write
 // under way returns.
 func (w *writer) fail(err error) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.err == nil {
 		w.err = err
 	}
+	w.pending = nil
 	if w.space != nil {
 		close(w.space)
 		w.space = nil
 	}
-	w.mu.Unlock()
-	w.notify()
 }
 
-// finish lets run return once everything queued is written.
+// finish writes what is pending. Nothing is sent any more.
 func (w *writer) finish() {
 	w.mu.Lock()
-	w.ending = true
+	w.start()
 	w.mu.Unlock()
-	w.notify()
+	w.join()
+}
+
+// join waits for run, after which nothing begins any more: fail or finish came before it.
+func (w *writer) join() {
+	w.mu.Lock()
+	if !w.running {
+		w.mu.Unlock()
+		return
+	}
+	if w.left == nil {
+		w.left = make(chan struct{})
+	}
+	left := w.left
+	w.mu.Unlock()
+	<-left
 }
 
 // idle says whether everything queued has been handed to the stream.
 func (w *writer) idle() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.pending) == 0 && !w.busy
+	return w.pending == nil && !w.running
 }
