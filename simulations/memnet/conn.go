@@ -78,11 +78,15 @@ func (c *conn) opened(id uint64) {
 	}
 	c.streams[id] = s
 	room := len(c.waiting) < acceptBacklog
-	if room {
+	if room && !c.t.silent {
 		c.waiting = append(c.waiting, s)
 	}
 	c.mu.Unlock()
-	if !room {
+	switch {
+	case c.t.silent:
+		_ = s.ResetWithError(network.StreamProtocolNegotiationFailed)
+		return
+	case !room:
 		_ = s.ResetWithError(network.StreamResourceLimitExceeded)
 		return
 	}

@@ -181,7 +181,7 @@ func (n *Network) remember(h host.Host) (host.Host, error) {
 	if len(n.hosts) == cap(n.hosts) {
 		n.hosts = slices.DeleteFunc(n.hosts, func(h host.Host) bool {
 			select {
-			case <-h.Network().(*swarm.Swarm).Done():
+			case <-h.Network().(interface{ Done() <-chan struct{} }).Done():
 				return true
 			default:
 				return false

@@ -25,6 +25,7 @@ type Transport struct {
 	key    crypto.PubKey
 	limits network.ResourceManager
 	gater  connmgr.ConnectionGater // may be nil
+	silent bool                    // takes no streams
 
 	severed atomic.Bool // see [Sever]
 }
