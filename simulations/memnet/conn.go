@@ -22,10 +22,8 @@ type conn struct {
 	local, remote     ma.Multiaddr
 	scope             network.ConnManagementScope
 
-	offered chan struct{} // holds a token when streams wait to be accepted
-	done    chan struct{} // closed with the connection
-
 	mu      sync.Mutex // guards what follows
+	moved   sync.Cond  // with mu: a stream waits, or the connection ended
 	waiting []*stream  // to be accepted
 	streams map[uint64]*stream
 	nextID  uint64 // odd for the end that dialled, even for the other
@@ -36,12 +34,13 @@ type conn struct {
 var _ transport.CapableConn = (*conn)(nil)
 
 func newConn(l *link, side int, here, there *Transport, local, remote ma.Multiaddr, scope network.ConnManagementScope) *conn {
-	return &conn{
+	c := &conn{
 		link: l, side: side, t: here, localID: here.id, remoteID: there.id, remoteKey: there.key,
 		local: local, remote: remote, scope: scope,
-		offered: make(chan struct{}, 1), done: make(chan struct{}),
 		streams: make(map[uint64]*stream), nextID: uint64(side) + 1,
 	}
+	c.moved.L = &c.mu
+	return c
 }
 
 func (c *conn) peerEnd() *conn { return c.link.ends[1-c.side] }
@@ -80,56 +79,34 @@ func (c *conn) opened(id uint64) {
 	room := len(c.waiting) < acceptBacklog
 	if room && !c.t.silent {
 		c.waiting = append(c.waiting, s)
+		c.moved.Signal()
 	}
 	c.mu.Unlock()
 	switch {
 	case c.t.silent:
 		_ = s.ResetWithError(network.StreamProtocolNegotiationFailed)
-		return
 	case !room:
 		_ = s.ResetWithError(network.StreamResourceLimitExceeded)
-		return
-	}
-	c.offer()
-}
-
-func (c *conn) offer() {
-	select {
-	case c.offered <- struct{}{}:
-	default:
 	}
 }
 
-// next takes the stream that has waited longest, if there is one.
-func (c *conn) next() (s *stream, more bool) {
+// AcceptStream waits for the other end to begin a stream. A goroutine waits here for each
+// end of each connection, so it waits with a small stack.
+func (c *conn) AcceptStream() (network.MuxedStream, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.waiting) == 0 || c.closed {
-		return nil, false
+	for len(c.waiting) == 0 && !c.closed {
+		c.moved.Wait()
 	}
-	s, c.waiting[0] = c.waiting[0], nil
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, c.cause
+	}
+	s := c.waiting[0]
+	c.waiting[0] = nil
 	if c.waiting = c.waiting[1:]; len(c.waiting) == 0 {
 		c.waiting = nil
 	}
-	return s, len(c.waiting) > 0
-}
-
-// AcceptStream waits for the other end to begin a stream.
-func (c *conn) AcceptStream() (network.MuxedStream, error) {
-	for {
-		select {
-		case <-c.offered:
-			s, more := c.next()
-			if more {
-				c.offer()
-			}
-			if s != nil {
-				return s, nil
-			}
-		case <-c.done:
-			return nil, c.closeCause()
-		}
-	}
+	return s, nil
 }
 
 // stream returns the stream with the number, or nil if it has gone.
@@ -143,12 +120,6 @@ func (c *conn) forget(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.streams, id)
-}
-
-func (c *conn) closeCause() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cause
 }
 
 // Close closes the connection; frames already sent arrive before the other end
@@ -177,7 +148,7 @@ func (c *conn) reset(byRemote bool, code network.ConnErrorCode) bool {
 	c.cause = &network.ConnError{Remote: byRemote, ErrorCode: code}
 	streams := c.streams
 	c.streams = map[uint64]*stream{}
-	close(c.done)
+	c.moved.Broadcast()
 	c.mu.Unlock()
 	for _, s := range streams {
 		s.fail(c.cause)
