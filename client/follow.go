@@ -239,9 +239,10 @@ func (c *Client) watchTurn(ctx context.Context, g group) error {
 	for _, m := range g.mailboxes {
 		eg.Go(func() error { return c.watchOne(tctx, l, g.agent, m) })
 	}
-	eg.Go(func() error { return c.watchSlot(tctx, l) })
+	over := c.watchSlot(tctx, l)
+	stop(over)
 	err = eg.Wait()
-	if errors.Is(err, errYield) {
+	if errors.Is(over, errYield) {
 		return nil
 	}
 	c.noteHealth(g.agent, err)

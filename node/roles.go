@@ -50,9 +50,10 @@ func (n *Node) openRoles() error {
 }
 
 // guarded ends the stream, and not the process, when a handler panics, and watches how
-// the peer uses it.
+// the peer uses it. A stream lives for days: it goes on with a new goroutine, since the
+// stack of the one that settled its protocol stays as large as that took.
 func (n *Node) guarded(h network.StreamHandler) network.StreamHandler {
-	return func(s network.Stream) { n.conduct.watch(s, n.recovering(h)) }
+	return func(s network.Stream) { go n.conduct.watch(s, n.recovering(h)) }
 }
 
 func (n *Node) recovering(h network.StreamHandler) network.StreamHandler {

@@ -22,6 +22,8 @@ const (
 	firstRetransmit = 200 * time.Millisecond
 	// maxRetransmits bounds how often one frame can be lost in a row.
 	maxRetransmits = 8
+	// maxProtocols bounds what a peer is said to speak, as in libp2p.
+	maxProtocols = 128
 	// firstPort is the first port that dialling hosts dial from.
 	firstPort = 32768
 )

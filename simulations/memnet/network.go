@@ -15,9 +15,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
-	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -76,7 +76,8 @@ type Network struct {
 	group     func(peer.ID) int  // of the partition in force; nil when there is none
 	changed   chan struct{}      // closed and replaced when the partition changes
 	hosts     []host.Host
-	keys      peerstore.Peerstore // of peers, for dialers; nil before the first
+	keys      peerstore.Peerstore      // of peers, for dialers; nil before the first
+	lists     map[string][]protocol.ID // of protocols that peers speak, which never change
 	nextConn  uint64
 	nextPort  uint16
 	closed    bool
@@ -88,6 +89,7 @@ func New(opts Options) *Network {
 		opts:      opts,
 		listeners: make(map[netip.AddrPort]*listener),
 		links:     make(map[*link]struct{}),
+		lists:     make(map[string][]protocol.ID),
 		changed:   make(chan struct{}),
 		nextPort:  firstPort,
 	}
@@ -128,10 +130,7 @@ func (n *Network) build(key crypto.PrivKey, from netip.Addr, options []libp2p.Op
 	if err != nil {
 		return nil, err
 	}
-	book, err := pstoremem.NewPeerstore()
-	if err != nil {
-		return nil, err
-	}
+	book := newPeers(n)
 	bus := eventbus.NewBus()
 	s, err := swarm.NewSwarm(id, book, bus, swarmOptions(c)...)
 	if err != nil {
