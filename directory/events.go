@@ -46,6 +46,15 @@ func Growing(kind eventlog.Kind) bool {
 	return false
 }
 
+// Knows says whether a kind of event is one of a directory's, in a version that it can
+// read; it is meant for [eventlog.Options].
+func Knows(kind eventlog.Kind, version uint8) bool {
+	return ours(kind) && version == eventVersion || vend.Knows(uint16(kind), version)
+}
+
+// ours says whether a kind is of this package alone, without vend.
+func ours(kind eventlog.Kind) bool { return kind >= KindPart && kind <= KindCheckpointCosigned }
+
 // facts makes the events of one fact: as many parts as it takes, and the last.
 func facts(kind eventlog.Kind, ns proof.NSID, content []byte) []eventlog.Event {
 	var events []eventlog.Event

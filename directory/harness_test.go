@@ -116,7 +116,7 @@ func manifest() proof.Manifest {
 // logOptions are those of a log without upkeep of its own.
 func logOptions(now func() time.Time) eventlog.Options {
 	return eventlog.Options{
-		Signer: keyNamed("node"), Projections: Projections(), Growing: Growing, Now: now,
+		Signer: keyNamed("node"), Projections: Projections(), Growing: Growing, Knows: Knows, Now: now,
 		DiskEvery: -1, HeadEvery: -1, ScrubEvery: -1, MinFree: -1, MinFreePercent: -1, Ballast: -1,
 	}
 }

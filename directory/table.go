@@ -45,7 +45,7 @@ func (nameTable) ID() byte     { return wire.TableDirectory }
 
 // Apply implements [eventlog.Projection].
 func (t nameTable) Apply(w eventlog.Writer, r eventlog.Record, _ []byte) error {
-	if r.Kind < KindPart || r.Kind > KindCheckpointCosigned {
+	if !ours(r.Kind) {
 		return nil
 	}
 	if r.Version != eventVersion || len(r.Stream) != len(proof.NSID{}) {

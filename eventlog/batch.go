@@ -71,7 +71,8 @@ type batch struct {
 	before [32]byte // record hash of the event before the first
 	tree   *logproof.Tree
 	counts counters
-	meta   []row // checkpoint, if one is due
+	kinds  *kindSet // if the batch has a new one
+	meta   []row    // checkpoint and kinds, if they are due
 }
 
 func newBatch() *batch {

@@ -36,6 +36,9 @@ func (l *eventLog) commit(b *batch) error {
 		}
 		l.newest.Store(&b.head)
 		l.counts.Store(&b.counts)
+		if b.kinds != nil {
+			l.kinds.Store(b.kinds)
+		}
 	}
 	l.opts.Hook("after-head")
 	l.opts.Hook("before-ack")

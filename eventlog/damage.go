@@ -49,4 +49,7 @@ type Stat struct {
 	StoreBytes int64  `json:"store_bytes"` // the store's files, or memory
 	FreeBytes  uint64 `json:"free_bytes"`  // on the disk; 0 for a memory log
 	Eras       []Era  `json:"eras"`        // one, and one more for each restore
+	// Kinds are all that the log ever held, ascending; what events that were appended
+	// before the log took note of kinds were of is not in it.
+	Kinds []KindVersion `json:"kinds"`
 }

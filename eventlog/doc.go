@@ -27,7 +27,8 @@
 //	's' ‖ u64 gen ‖ u32 i    a chunk of the projections' snapshot
 //	'm' ‖ name               the log's own: "log" eras, "tables" who made the rows,
 //	                         "rebuild" one is under way, "snapshot" the newest one's
-//	                         signed name, "tick" nothing
+//	                         signed name, "kinds" every kind and version of events
+//	                         that the log ever held, "tick" nothing
 //
 // A delivery costs few small rows: its header shares one with its whole batch, and
 // its body, key and projection row have one each. Rows of one batch are one
@@ -71,6 +72,12 @@
 // A table of which the index is damaged keeps the log from opening, with a
 // [DamageError] that names it: without that table the store would show older rows in
 // place of newer ones, and no value is better than a wrong one.
+//
+// A log that ever held an event of a kind or version that [Options.Knows] denies does not
+// open either ([UnknownKindsError]), and nothing in it is changed: an older program would
+// go on over tables that it cannot explain. The row "kinds" names them, and grows in the
+// transaction of the first event of each, so this takes one read. A log from before there
+// was this row opens, and has one from its next event on.
 //
 // # Erasing
 //

@@ -60,6 +60,9 @@ func (l *eventLog) prepare(e *Event) (p prepared, err error) {
 	case len(e.Body) > MaxBody:
 		return p, fmt.Errorf("%w: body of %d bytes", ErrTooLarge, len(e.Body))
 	}
+	if !l.opts.Knows(e.Kind, e.Version) {
+		return p, &UnknownKindsError{[]KindVersion{{e.Kind, e.Version}}}
+	}
 	p.kind, p.version = e.Kind, e.Version
 	copied := make([]byte, len(e.Stream)+len(e.Header))
 	n := copy(copied, e.Stream)

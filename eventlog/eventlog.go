@@ -33,6 +33,7 @@ type eventLog struct {
 	state   atomic.Pointer[State]
 	newest  atomic.Pointer[Head]
 	counts  atomic.Pointer[counters]
+	kinds   atomic.Pointer[kindSet]
 	eras    []Era         // set at opening
 	flushed uint64        // set at opening: version up to which nothing is replayed
 	begins  atomic.Uint64 // first sequence whose header is kept
@@ -95,6 +96,7 @@ func newEventLog(o Options, dir string, eng engine, heads headStore) *eventLog {
 	l.newest.Store(&Head{})
 	l.known.Store(new(filter))
 	l.counts.Store(&counters{})
+	l.kinds.Store(new(kindSet))
 	return l
 }
 

@@ -49,6 +49,9 @@ const (
 // eventsAtFirst is for how many events a batch has space from the start.
 const eventsAtFirst = 16
 
+// maxKinds is how many kinds and versions of events a log may hold.
+const maxKinds = 4096
+
 // snapshotChunk is the size of a snapshot's chunks, in bytes.
 const snapshotChunk = 64 << 10
 

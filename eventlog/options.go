@@ -28,6 +28,11 @@ type Options struct {
 	// Growing says which kinds are refused while the disk is low. Nil: none.
 	Growing func(Kind) bool
 
+	// Knows says whether this program knows a version of a kind. A log that ever held
+	// another is not opened, and an event of another is not appended: both fail with an
+	// [*UnknownKindsError]. Nil: every one.
+	Knows func(kind Kind, version uint8) bool
+
 	// OnFail is called once when a commit failed. The process must end: what was
 	// being written may or may not be on disk, and nothing is rolled back. It must
 	// not call the log.
@@ -76,6 +81,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Growing == nil {
 		o.Growing = func(Kind) bool { return false }
+	}
+	if o.Knows == nil {
+		o.Knows = func(Kind, uint8) bool { return true }
 	}
 	if o.OnFail == nil {
 		o.OnFail = func(error) {}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"slices"
 
 	"communicator/wire/logproof"
 )
@@ -162,7 +163,7 @@ func (l *eventLog) Stat() (Stat, error) {
 	counts, head := l.counts.Load(), l.newest.Load()
 	s := Stat{
 		Batches: head.Number, Bodies: counts.bodies, BodyBytes: counts.bodyBytes,
-		StoreBytes: l.eng.size(), Eras: append([]Era(nil), l.eras...),
+		StoreBytes: l.eng.size(), Eras: append([]Era(nil), l.eras...), Kinds: slices.Clone(l.kinds.Load().all),
 	}
 	if head.Number > 0 && head.Last() >= l.begins.Load() {
 		s.First, s.Last = l.begins.Load(), head.Last()

@@ -135,6 +135,9 @@ func (l *eventLog) replayBatch(c *bulk, from uint64) (uint64, error) {
 }
 
 func (l *eventLog) replayOne(c *bulk, r Record) error {
+	if err := l.knows(new(kindSet).add([]Record{r})); err != nil {
+		return err
+	}
 	return l.view(func(snap snapshot) error {
 		body, err := l.bodyIn(&headers{snap: snap}, r.Seq)
 		if err != nil && !errors.Is(err, ErrErased) && !errors.Is(err, ErrNoRecord) {

@@ -14,7 +14,8 @@ import (
 // it. The log goes on under a new id: nobody knows what the old one accepted after
 // the backup, and the new [Era] in [Stat] names the head from which it is unknown.
 // The signer may be another than the backup's. A backup that is cut short or not
-// what was signed is [ErrBackup], and leaves nothing behind.
+// what was signed is [ErrBackup], one of a newer version a [wire.ErrVersion]; neither
+// leaves anything behind.
 func Restore(ctx context.Context, dir string, r io.Reader, o Options) (Log, error) {
 	checked, err := o.withDefaults()
 	if err != nil {
@@ -25,9 +26,15 @@ func Restore(ctx context.Context, dir string, r io.Reader, o Options) (Log, erro
 			return nil, fmt.Errorf("eventlog: restore: %w: %s", os.ErrExist, name)
 		}
 	}
+	made := []string{filepath.Join(dir, storeName), filepath.Join(dir, headName)}
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		made = []string{dir}
+	}
 	if err := restore(ctx, dir, r, checked); err != nil {
-		return nil, errors.Join(err,
-			os.RemoveAll(filepath.Join(dir, storeName)), os.RemoveAll(filepath.Join(dir, headName)))
+		for _, path := range made {
+			err = errors.Join(err, os.RemoveAll(path))
+		}
+		return nil, err
 	}
 	return Open(dir, o)
 }
@@ -114,13 +121,11 @@ func (l *eventLog) newEra(snap snapshot, b *backupReader) (*Head, []row, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := l.beginning(snap)
-	if err == nil {
-		err = c.walk(snap, func(*batchRow) error { return nil })
-	}
+	c, kinds, err := l.followAll(snap)
 	if err != nil {
 		return nil, nil, err
 	}
+	rows = append(rows, row{metaKinds, kinds.encode()})
 	l.pub = signer
 	if info != nil {
 		rows = append(rows, row{metaSnapshot, info.seal(l.opts.Signer)})
@@ -147,4 +152,28 @@ func (l *eventLog) newEra(snap snapshot, b *backupReader) (*Head, []row, error) 
 	}
 	head.Sign(l.opts.Signer)
 	return &head, append(rows, row{metaLog, encodeEras(append(l.eras, opened))}), err
+}
+
+// followAll verifies every header, and that this program knows its kind. It returns the
+// kinds as well.
+func (l *eventLog) followAll(snap snapshot) (*chain, *kindSet, error) {
+	c, err := l.beginning(snap)
+	if err != nil {
+		return nil, nil, err
+	}
+	kinds, err := kindsIn(snap)
+	if err != nil {
+		return nil, nil, err
+	}
+	if kinds.since == 0 {
+		kinds.since = c.at.seq + 1
+	}
+	err = c.walk(snap, func(b *batchRow) error {
+		kinds = kinds.add(b.records)
+		return nil
+	})
+	if err == nil {
+		err = l.knows(kinds)
+	}
+	return c, kinds, err
 }

@@ -25,6 +25,7 @@ var (
 	metaTables   = []byte("mtables")   // the projections the rows were made by
 	metaRebuild  = []byte("mrebuild")  // present while a rebuild is under way
 	metaSnapshot = []byte("msnapshot") // the newest signed snapshot, and where headers begin
+	metaKinds    = []byte("mkinds")    // the kinds of events that the log ever held
 	metaTick     = []byte("mtick")     // written by commits that hold no event
 )
 

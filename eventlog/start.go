@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 // Damage makes the log read-only; an error is returned only where nothing can be read at
 // all.
 func (l *eventLog) start() error {
-	w := &writer{l: l, pending: newBatch(), scratch: newStage(), nextSeq: 1}
+	w := &writer{l: l, pending: newBatch(), scratch: newStage(), nextSeq: 1, kinds: new(kindSet)}
 	if err := w.recover(); err != nil {
 		var damage *DamageError
 		if !errors.As(err, &damage) {
@@ -73,16 +74,18 @@ func (w *writer) recover() error {
 	if last := l.eras[len(l.eras)-1]; !bytes.Equal(last.Key[:], l.pub) {
 		return errors.New("eventlog: the log belongs to another root key")
 	}
+	kindsErr := w.learnKinds(snap)
+	var damage *DamageError
+	if kindsErr != nil && !errors.As(kindsErr, &damage) {
+		return kindsErr
+	}
 	w.begin()
 	c, err := w.follow(snap)
 	if c != nil {
 		w.stand(c)
 	}
-	if err != nil {
+	if err := cmp.Or(err, headErr, kindsErr); err != nil {
 		return err
-	}
-	if headErr != nil {
-		return headErr
 	}
 	return w.compare(snap, newest)
 }

@@ -14,9 +14,19 @@ func (l *eventLog) Verify(ctx context.Context) (Report, error) {
 		if err != nil {
 			return err
 		}
+		noted, err := kindsIn(snap)
+		if err != nil {
+			return err
+		}
+		found := new(kindSet)
 		report.First = c.at.seq + 1
 		err = c.walk(snap, func(b *batchRow) error {
 			report.Batches++
+			if found = found.add(b.records); noted.since != 0 && b.head.First >= noted.since {
+				if d := noted.missing(b); d != nil {
+					report.Damage = append(report.Damage, d)
+				}
+			}
 			l.verifyBodies(snap, b, &report)
 			if !c.signed(&b.head) {
 				report.Damage = append(report.Damage, c.broken(b.head.Last(), "a head not signed by this node", nil))
@@ -26,6 +36,9 @@ func (l *eventLog) Verify(ctx context.Context) (Report, error) {
 		report.Last = c.at.seq
 		if err == nil && c.sums.bodies != report.Bodies && c.head.Number > 0 {
 			err = &DamageError{Part: "store", Reason: "the count of stored bodies does not hold"}
+		}
+		if err == nil {
+			err = l.knows(found)
 		}
 		return err
 	})

@@ -30,6 +30,7 @@ type writer struct {
 	head   Head
 	tip    [32]byte // the hash of the last batch's head
 	counts counters
+	kinds  *kindSet
 }
 
 // run answers requests until the log closes, then what is still queued.
@@ -179,6 +180,7 @@ func (w *writer) seal(b *batch) {
 	w.counts.volume += uint64(b.inline)
 	b.head, b.counts = next, w.counts
 	w.head, w.tip = next, next.Hash()
+	b.meta = append(b.meta, w.noteKinds(b)...)
 	if before/checkpointEvery != w.counts.volume/checkpointEvery {
 		b.meta = append(b.meta, w.checkpoint(b))
 	}

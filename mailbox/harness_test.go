@@ -73,7 +73,7 @@ func buildAgentOn(t testing.TB, open func(eventlog.Options) (eventlog.Log, error
 		t.Fatal(err)
 	}
 	log, err := open(eventlog.Options{
-		Signer: root, Projections: Projections(), Growing: Growing,
+		Signer: root, Projections: Projections(), Growing: Growing, Knows: Knows,
 		DiskEvery: -1, HeadEvery: -1, ScrubEvery: -1, MinFree: -1, MinFreePercent: -1, Ballast: -1,
 	})
 	if err != nil {

@@ -43,6 +43,10 @@ func Growing(kind eventlog.Kind) bool {
 	return uint16(kind) == admit.KindDelivered || uint16(kind) == admit.KindBlobPut
 }
 
+// Knows says whether a kind of event is one of a receiving agent's, in a version that it
+// can read; it is meant for [eventlog.Options].
+func Knows(kind eventlog.Kind, version uint8) bool { return admit.Knows(uint16(kind), version) }
+
 // admitting says whether anything new is admitted at all. What it answers depends on
 // the agent alone, never on what is asked.
 func (s *Service) admitting() error {

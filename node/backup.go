@@ -92,7 +92,8 @@ func (r Restored) String() string {
 
 // Restore makes a node's directory from a backup. The directory must not exist, be
 // empty, or hold nothing but keys/root.key, which makes it the same agent again.
-// A restore that fails leaves a directory that no node opens.
+// A restore that fails leaves a directory that no node opens; one that fails because the
+// backup cannot be read, or is of a newer version, leaves what was there.
 func Restore(ctx context.Context, dir string, r io.Reader) (Restored, error) {
 	settings, chainFile, err := readBackupHead(r)
 	if err != nil {
@@ -101,6 +102,8 @@ func Restore(ctx context.Context, dir string, r io.Reader) (Restored, error) {
 	if _, err := config.Parse(settings); err != nil {
 		return Restored{}, err
 	}
+	_, err = os.Stat(dir)
+	missing := errors.Is(err, fs.ErrNotExist)
 	fresh, err := restorable(dir)
 	if err != nil {
 		return Restored{}, err
@@ -117,7 +120,7 @@ func Restore(ctx context.Context, dir string, r io.Reader) (Restored, error) {
 	}
 	log, err := eventlog.Restore(ctx, filepath.Join(dir, logName), r, n.logOptions())
 	if err != nil {
-		return Restored{}, err
+		return Restored{}, errors.Join(ofNewer("the backup", err), unmake(dir, missing, fresh))
 	}
 	stat, err := log.Stat()
 	if err != nil {
@@ -148,4 +151,15 @@ func restorable(dir string) (fresh bool, err error) {
 		}
 	}
 	return true, makeDirs(dir)
+}
+
+// unmake takes back what restorable and a new identity, which nobody has heard of, made.
+func unmake(dir string, missing, fresh bool) error {
+	if missing {
+		return os.RemoveAll(dir)
+	}
+	if fresh {
+		return os.RemoveAll(filepath.Join(dir, keysName))
+	}
+	return nil
 }

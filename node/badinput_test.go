@@ -1,10 +1,13 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -135,7 +138,7 @@ func TestEventOfANewerVersionRefusesToStart(t *testing.T) {
 	c.LogOptions = func(o *eventlog.Options) { roomy(o); options = *o }
 	n := run(t, c)
 	n.end()
-	options.Now, options.OnFail = time.Now, nil
+	options.Now, options.OnFail, options.Knows = time.Now, nil, nil
 	later := options
 	later.Projections = []eventlog.Projection{laterTable(126)}
 	for _, p := range options.Projections {
@@ -163,6 +166,70 @@ func TestEventOfANewerVersionRefusesToStart(t *testing.T) {
 	_, err := Open(t.Context(), onDisk(dir))
 	if !errors.Is(err, wire.ErrVersion) || !strings.Contains(err.Error(), "newer version") {
 		t.Errorf("an old version opened it: %v", err)
+	}
+	if again := write(); again != seq+1 {
+		t.Errorf("the newer version goes on at %d after %d", again, seq)
+	}
+}
+
+// sameTable is one of today's, of which a later version understands more.
+type sameTable struct{ eventlog.Projection }
+
+func (s sameTable) Apply(w eventlog.Writer, r eventlog.Record, body []byte) error {
+	if r.Version > admit.Version {
+		return nil
+	}
+	return s.Projection.Apply(w, r, body)
+}
+
+// TestNewerEventIsNoticedAmongCurrentTables: a start does not read the log through, and
+// still sees that a later version has appended what this one cannot read. So do the
+// commands that read the log without a node, and a restore; nothing is changed.
+func TestNewerEventIsNoticedAmongCurrentTables(t *testing.T) {
+	dir := initDir(t)
+	var later eventlog.Options
+	c := onDisk(dir)
+	c.LogOptions = func(o *eventlog.Options) { roomy(o); later = *o }
+	n := run(t, c)
+	n.end()
+	later.Now, later.OnFail, later.Knows = time.Now, nil, nil
+	for i, p := range later.Projections {
+		later.Projections[i] = sameTable{p}
+	}
+	var backup bytes.Buffer
+	write := func() uint64 {
+		log, err := eventlog.Open(filepath.Join(dir, logName), later)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		appended, err := log.Append(t.Context(), eventlog.Event{
+			Kind: eventlog.Kind(admit.KindDelivered), Version: admit.Version + 1, Stream: make([]byte, 16), Body: []byte("new"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		backup.Reset()
+		if err := writeBackup(t.Context(), &backup, dir, log); err != nil {
+			t.Fatal(err)
+		}
+		return appended[0].Seq
+	}
+	seq := write()
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	for what, open := range map[string]func() error{
+		"a node":  func() error { _, err := Open(t.Context(), onDisk(dir)); return err },
+		"admin":   func() error { _, err := Administer(t.Context(), dir); return err },
+		"restore": func() error { _, err := Restore(t.Context(), fresh, bytes.NewReader(backup.Bytes())); return err },
+	} {
+		var unknown *eventlog.UnknownKindsError
+		err := open()
+		if !errors.As(err, &unknown) || len(unknown.Kinds) != 1 || !strings.Contains(err.Error(), "newer version of this program: install that, nothing was changed") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := os.Stat(fresh); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what a refused restore leaves: %v", err)
 	}
 	if again := write(); again != seq+1 {
 		t.Errorf("the newer version goes on at %d after %d", again, seq)

@@ -28,10 +28,15 @@ func growing(k eventlog.Kind) bool {
 	return relay.Growing(k) || mailbox.Growing(k) || directory.Growing(k)
 }
 
+// knows says which events this program can read, whatever the node's roles.
+func knows(k eventlog.Kind, version uint8) bool {
+	return relay.Knows(k, version) || mailbox.Knows(k, version) || directory.Knows(k, version) || access.Knows(k, version)
+}
+
 // logOptions are how the log of a node with this key is opened.
 func (n *Node) logOptions() eventlog.Options {
 	o := eventlog.Options{
-		Signer: n.key, Projections: Projections(), Growing: growing,
+		Signer: n.key, Projections: Projections(), Growing: growing, Knows: knows,
 		Now: n.logTime, Rand: n.config.Rand, Logger: n.logger, Memory: n.config.Memory,
 		OnFail: func(err error) {
 			select {
@@ -64,8 +69,13 @@ func (n *Node) openLog() (err error) {
 		return err
 	}
 	n.log, err = eventlog.Open(dir, n.logOptions())
+	return ofNewer("the log", err)
+}
+
+// ofNewer says what to do about what a newer version has written.
+func ofNewer(what string, err error) error {
 	if errors.Is(err, wire.ErrVersion) {
-		err = fmt.Errorf("the log was written by a newer version of this program: install that, nothing was changed: %w", err)
+		return fmt.Errorf("%s was written by a newer version of this program: install that, nothing was changed: %w", what, err)
 	}
 	return err
 }

@@ -46,7 +46,7 @@ func loopback(b *testing.B) (net.Conn, net.Conn) {
 // bookkeeping and four ends of streams.
 func BenchmarkForward(b *testing.B) {
 	key := keyOf("sending agent")
-	log, err := eventlog.OpenMemory(eventlog.Options{Signer: key, Projections: Projections(), Growing: Growing})
+	log, err := eventlog.OpenMemory(eventlog.Options{Signer: key, Projections: Projections(), Growing: Growing, Knows: Knows})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -25,6 +25,12 @@ const (
 // new submissions alone, so that delivering and acknowledging can free space.
 func Growing(kind eventlog.Kind) bool { return kind == KindSubmitted }
 
+// Knows says whether a kind of event is one of this package's, in a version that it can
+// read; it is meant for [eventlog.Options].
+func Knows(kind eventlog.Kind, version uint8) bool {
+	return kind >= KindSubmitted && kind <= KindRefused && version == eventVersion
+}
+
 // eventVersion is the version of every kind's layout.
 const eventVersion = 1
 

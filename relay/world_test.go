@@ -73,7 +73,7 @@ func keyOf(name string) ed25519.PrivateKey {
 func (w *world) start() {
 	w.t.Helper()
 	log, err := eventlog.OpenMemory(eventlog.Options{
-		Signer: w.key, Now: time.Now, Projections: Projections(), Growing: Growing, Memory: w.memory,
+		Signer: w.key, Now: time.Now, Projections: Projections(), Growing: Growing, Knows: Knows, Memory: w.memory,
 	})
 	if err != nil {
 		w.t.Fatal(err)

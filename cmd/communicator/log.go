@@ -50,6 +50,16 @@ func printStat(w io.Writer, s eventlog.Stat) error {
 	fmt.Fprintf(t, "events\t%d to %d, in %d signed batches\n", s.First, s.Last, s.Batches)
 	fmt.Fprintf(t, "bodies\t%d stored, %d bytes\n", s.Bodies, s.BodyBytes)
 	fmt.Fprintf(t, "files\t%d bytes, %d free on the disk\n", s.StoreBytes, s.FreeBytes)
+	if len(s.Kinds) > 0 {
+		fmt.Fprintf(t, "kinds\t")
+		for _, k := range s.Kinds {
+			fmt.Fprintf(t, "%#04x/%d ", uint16(k.Kind), k.Version)
+		}
+		fmt.Fprintln(t)
+	}
+	for _, e := range s.Eras[min(1, len(s.Eras)):] {
+		fmt.Fprintf(t, "restored\t%s, from a backup that ended with event %d\n", e.Opened.Format(time.RFC3339), e.Seq)
+	}
 	return t.Flush()
 }
 

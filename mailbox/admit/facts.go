@@ -197,13 +197,18 @@ func (f BlobPut) Header() []byte {
 	return append(b, f.Content[:]...)
 }
 
+// Knows says whether a kind is one of this package's, in a version that it can read.
+func Knows(kind uint16, version uint8) bool {
+	return parsers[kind] != nil && version == Version
+}
+
 // ParseFact decodes exactly one fact. An unknown kind or version fails with
 // [wire.ErrVersion], anything else that is not canonical with [wire.ErrMalformed].
 func ParseFact(kind uint16, version uint8, stream, header []byte) (Fact, error) {
-	parse, ok := parsers[kind]
-	if !ok || version != Version {
+	if !Knows(kind, version) {
 		return nil, wire.ErrVersion
 	}
+	parse := parsers[kind]
 	s := cryptobyte.String(header)
 	f, ok := parse(stream, &s)
 	if !ok || !s.Empty() {

@@ -33,7 +33,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t, now: start}
 	log, err := eventlog.OpenMemory(eventlog.Options{
-		Signer: ed25519.NewKeyFromSeed(make([]byte, 32)), Projections: Projections(),
+		Signer: ed25519.NewKeyFromSeed(make([]byte, 32)), Projections: Projections(), Knows: Knows,
 		Now: func() time.Time { return w.now },
 	})
 	if err != nil {

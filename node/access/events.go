@@ -32,6 +32,12 @@ const (
 func tokenKey(hash [32]byte) []byte            { return append([]byte{rowToken}, hash[:]...) }
 func accountKey(account wire.AccountID) []byte { return append([]byte{rowAccount}, account[:]...) }
 
+// Knows says whether a kind of event is one of this package's, in a version that it can
+// read; it is meant for [eventlog.Options].
+func Knows(kind eventlog.Kind, v uint8) bool {
+	return kind >= KindTokenIssued && kind <= KindAccountRemoved && v == version
+}
+
 func tokenIssued(hash [32]byte, uses uint32) eventlog.Event {
 	return eventlog.Event{
 		Kind: KindTokenIssued, Version: version,
