@@ -49,9 +49,10 @@ var (
 	ErrUnanswered = particle.ErrUnanswered
 	// ErrDeliveryFailed: the wait of a Send ended because the message cannot be delivered.
 	ErrDeliveryFailed = errors.New("client: message cannot be delivered")
-	// ErrNoRoute: our sending agents decline to deliver to the other side's receiving
-	// agents, such as an agent to itself. The message stays queued; add another agent.
-	ErrNoRoute = errors.New("client: no agent of yours delivers to the other side's agents; add another agent")
+	// ErrNoRoute: for good, our sending agents decline to deliver to the other side's
+	// receiving agents, such as an agent to itself, or those refuse. The message stays
+	// queued, and goes once there is another agent or the other side sends new addresses.
+	ErrNoRoute = errors.New("client: refused wherever it could go: add another sending agent, or wait for new addresses of the other side; it is kept and then goes by itself")
 	// ErrNoSuchRequest: nothing of that id waits, or ever did.
 	ErrNoSuchRequest = errors.New("client: no such request")
 	// ErrNotWaiting: the request was answered before, or has ended.

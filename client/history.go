@@ -194,7 +194,7 @@ func statusOfContact(tx *store.Tx, id store.ID, now time.Time) (s ContactStatus,
 	}
 	s.Queued, s.Problem = queued+submitted, problem(r, homes, s.Addresses)
 	counts, err := tx.CountMessages(id)
-	s.Delivered, s.Lost = counts[Stored], counts[Expired]+counts[Failed]
+	s.Delivered, s.Refused, s.Lost = counts[Stored], counts[Refused], counts[Expired]+counts[Failed]
 	return s, queued, submitted, err
 }
 

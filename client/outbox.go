@@ -25,8 +25,8 @@ type plan struct {
 	poll    []job
 	missing []wire.Address // addresses without a verified sealing key
 	changes bool           // messages to end or attempts to make: needs a writing round
-	ended   []Event        // of messages that the writing round ended
-	stuck   bool           // our sending agents decline what could be tried
+	ended   []Event        // of messages that the writing round ended, or found refused
+	stuck   bool           // a message was refused wherever it could go
 	wake    time.Time
 }
 
@@ -91,7 +91,7 @@ func (c *Client) decide(tx *store.Tx, contact store.ID, write bool) (plan, error
 	if err != nil {
 		return p, err
 	}
-	p.missing, p.stuck = f.missing, f.declined
+	p.missing = f.missing
 	for _, o := range messages {
 		if err := c.decideOne(tx, r, f, o, write, &p); err != nil {
 			return p, err
@@ -108,7 +108,6 @@ type fleet struct {
 	keys      [][]byte // of addresses; nil: unknown
 	places    []route.Address
 	missing   []wire.Address
-	declined  bool // no address has a key, and our agents refuse to ask for one
 }
 
 func (c *Client) fleet(tx *store.Tx, r relation, now time.Time) (fleet, error) {
@@ -123,7 +122,6 @@ func (c *Client) fleet(tx *store.Tx, r relation, now time.Time) (fleet, error) {
 			f.choice = append(f.choice, route.Sender{ID: int64(s.ID), Agent: s.uri.Agent, Trouble: c.health.trouble(s.ID, now)})
 		}
 	}
-	known := false
 	for _, a := range f.addresses {
 		key, fresh, err := c.sealKey(tx, a)
 		if err != nil || !fresh {
@@ -131,16 +129,14 @@ func (c *Client) fleet(tx *store.Tx, r relation, now time.Time) (fleet, error) {
 		}
 		if err != nil {
 			key = nil // fetched anew, or unusable
-			f.declined = f.declined || c.health.isDeclined(a.Pin)
 		}
-		known = known || key != nil
 		f.keys = append(f.keys, key)
 		f.places = append(f.places, route.Address{
 			Place: route.Place{Agent: a.Agent, Mailbox: a.Mailbox}, Lifeline: a.Caps&wire.CapLifeline != 0,
 			Expires: a.Expires, Trouble: c.health.receiverTrouble(a.Agent, now), Unusable: key == nil,
+			Barred: key == nil && c.health.isDeclined(a.Pin),
 		})
 	}
-	f.declined = f.declined && !known
 	return f, nil
 }
 
@@ -172,7 +168,9 @@ func (c *Client) decideOne(tx *store.Tx, r relation, f fleet, o store.Outgoing, 
 		}
 		return nil
 	}
-	p.stuck = p.stuck || d.Stuck
+	if err := noteStuck(tx, r.Name, o, d, write, p); err != nil {
+		return err
+	}
 	if d.Wake.Before(p.wake) {
 		p.wake = d.Wake
 	}
@@ -191,6 +189,37 @@ func (c *Client) decideOne(tx *store.Tx, r relation, f fleet, o store.Outgoing, 
 	}
 	i := d.Fresh.Address
 	return c.newAttempt(tx, r, o, store.AgentID(d.Fresh.Sender), f.addresses[i], f.keys[i])
+}
+
+// noteStuck keeps the history true to whether a message was refused everywhere: it stays
+// in the outbox, and the person hears at once that waiting does not help.
+func noteStuck(tx *store.Tx, name string, o store.Outgoing, d route.Decision, write bool, p *plan) error {
+	p.stuck = p.stuck || d.Stuck
+	if !d.Stuck && d.Fresh == nil {
+		return nil
+	}
+	m, err := tx.Message(o.Contact, false, o.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // an automatic answer
+	}
+	state := m.State
+	switch {
+	case d.Stuck:
+		state = Refused
+	case m.State == Refused && o.State == store.OutgoingSubmitted:
+		state = Submitted
+	case m.State == Refused:
+		state = Pending
+	}
+	if err != nil || state == m.State {
+		return err
+	}
+	p.changes = true
+	if !write {
+		return nil
+	}
+	p.ended = append(p.ended, DeliveryChanged{Contact: name, ID: MessageID(o.ID), State: state})
+	return tx.SetMessageState(o.Contact, false, o.ID, state)
 }
 
 // appendJob adds work at a sending agent that is still ours.

@@ -170,10 +170,10 @@ func (c *Client) drive(ctx context.Context, contact store.ID, id MessageID, wait
 		switch {
 		case s.State == Failed, s.State == Expired:
 			return ErrDeliveryFailed
-		case wait == TryOnce && !p.stuck, s.State == Stored, wait == UntilSubmitted && s.State == Submitted:
-			return nil
-		case p.stuck:
+		case s.State == Refused:
 			return ErrNoRoute
+		case wait == TryOnce, s.State == Stored, wait == UntilSubmitted && s.State == Submitted:
+			return nil
 		}
 		if generation, err = c.pause(ctx, generation, p.wake); err != nil {
 			return err

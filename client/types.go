@@ -24,7 +24,7 @@ func ParseMessageID(s string) (MessageID, error) {
 }
 
 // MessageState is what is known of a message's journey: pending, submitted, stored,
-// expired, failed and resent for ours, received and read for theirs.
+// refused, expired, failed and resent for ours, received and read for theirs.
 type MessageState = store.MessageState
 
 // The states of a message.
@@ -33,10 +33,13 @@ const (
 	Submitted = store.MessageSubmitted // a sending agent gave a receipt
 	Stored    = store.MessageStored    // a receiving agent has it: its receipt came back
 	Expired   = store.MessageExpired   // given up: its time passed
-	Failed    = store.MessageFailed    // refused: every address was closed
-	Resent    = store.MessageResent    // expired or failed, and sent anew as another message
-	Received  = store.MessageReceived  // theirs, not yet handed to the caller
-	Read      = store.MessageRead      // theirs, handed over
+	Failed    = store.MessageFailed    // given up: every address was closed
+	// Refused: kept, but every agent that it could go by has refused it for good. It goes
+	// once there is another sending agent or the other side gives new addresses.
+	Refused  = store.MessageRefused
+	Resent   = store.MessageResent   // expired or failed, and sent anew as another message
+	Received = store.MessageReceived // theirs, not yet handed to the caller
+	Read     = store.MessageRead     // theirs, handed over
 )
 
 // Message is one entry of the history.
@@ -150,6 +153,7 @@ type ContactStatus struct {
 	Lifeline  bool   // we gave a lifeline address
 	Addresses int    // of the peer's, usable now
 	Queued    int    // messages to them without an outcome
+	Refused   int    // of these, those that no agent will take: see [Refused]
 	Delivered int    // messages of ours that a receiving agent of theirs has taken
 	Lost      int    // messages of ours that expired or failed: [Client.Resend] sends them anew
 	Problem   string // empty, or in words what is missing

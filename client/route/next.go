@@ -22,8 +22,9 @@ type Address struct {
 	Expires  time.Time
 	// Trouble: its receiving agent has failed lately.
 	Trouble bool
-	// Unusable: there is no verified sealing key for it now.
-	Unusable bool
+	// Unusable: there is no verified sealing key for it now. Barred says besides that our
+	// sending agents refuse to ask for one.
+	Unusable, Barred bool
 }
 
 // Sender is one of our own sending agents.
@@ -104,8 +105,9 @@ type Decision struct {
 	Submit  []int64 // attempts whose bytes to submit again
 	Poll    []int64 // attempts whose outcome to ask for
 	Fresh   *Fresh  // a new attempt, or nil
-	// Stuck: nothing is under way and nothing can be tried, because our sending agents
-	// declined: another one is needed.
+	// Stuck: nothing is under way and nothing can be tried, because sending agents of ours
+	// or receiving agents of the peer's have refused for good. Another sending agent, or
+	// new addresses of the peer's, are needed.
 	Stuck bool
 	// Lagging are receiving agents whose outcome is overdue.
 	Lagging []wire.AgentID
@@ -148,7 +150,11 @@ func Next(v View, p Policy, rnd *rand.Rand) Decision {
 			d.Lagging = append(d.Lagging, a.To.Agent)
 		}
 	}
-	if hope || spent(v, p) {
+	if hope {
+		return d
+	}
+	if spent(v, p) {
+		d.Stuck = idle(v) && slices.ContainsFunc(v.Attempts, refused)
 		return d
 	}
 	d.Fresh = fresh(v, d.Lagging, rnd)
@@ -159,16 +165,32 @@ func Next(v View, p Policy, rnd *rand.Rand) Decision {
 	return d
 }
 
-// stuck says whether nothing is under way and a sending agent has declined.
+// idle says whether nothing is under way.
+func idle(v View) bool {
+	return !slices.ContainsFunc(v.Attempts, func(a Attempt) bool { return a.State != Over })
+}
+
+// refused says whether an attempt ended with a refusal that waiting does not change.
+func refused(a Attempt) bool { return a.Result == Declined || a.Result == Refused }
+
+// stuck says, where there is no fresh attempt to make, whether that is because of
+// refusals alone: nothing is under way, no mailbox will have room later, and no address
+// waits for a sealing key that may yet come.
 func stuck(v View) bool {
-	declined := false
-	for _, a := range v.Attempts {
-		if a.State != Over {
+	some := false
+	for _, to := range v.Addresses {
+		tried := func(with func(Attempt) bool) bool {
+			return slices.ContainsFunc(v.Attempts, func(a Attempt) bool { return a.To == to.Place && with(a) })
+		}
+		switch {
+		case to.Expires.Sub(v.Now) < minLife, tried(func(a Attempt) bool { return a.Result == Closed }):
+		case to.Barred, !to.Unusable && open(v, to) && tried(refused):
+			some = true
+		default:
 			return false
 		}
-		declined = declined || a.Result == Declined
 	}
-	return declined
+	return some && idle(v)
 }
 
 // maxFull bounds the attempts that found a mailbox full: they are paced by the time that
@@ -276,7 +298,7 @@ func sender(v View, to Address, again bool, rnd *rand.Rand) *Sender {
 	for _, a := range v.Attempts {
 		if a.State == Over {
 			if a.To == to.Place {
-				trying[a.Sender] = trying[a.Sender] || a.Result == Declined || a.Result == Refused
+				trying[a.Sender] = trying[a.Sender] || refused(a)
 				doubtful[a.Sender] = doubtful[a.Sender] || a.Result == Lost
 			}
 			continue
@@ -322,10 +344,8 @@ func inTrouble(v View, sender int64) bool {
 
 // allClosed says whether every address that we have was closed and nothing is under way.
 func allClosed(v View) bool {
-	for _, a := range v.Attempts {
-		if a.State != Over {
-			return false
-		}
+	if !idle(v) {
+		return false
 	}
 	closed := func(to Place) bool {
 		return slices.ContainsFunc(v.Attempts, func(a Attempt) bool { return a.To == to && a.Result == Closed })

@@ -136,6 +136,44 @@ func TestNext(t *testing.T) {
 			v.Addresses, v.Senders = v.Addresses[:1], v.Senders[:1]
 			v.Attempts = []Attempt{tried(1, place(1, 1), Over, Declined, time.Second, 0)}
 		}, func(d Decision) bool { return d.Stuck && d.Fresh == nil && d.Verdict == GoOn }},
+		{"the only address's agent refused what every sender brought: stuck", func(v *View) {
+			v.Addresses, v.Senders = v.Addresses[:1], v.Senders[:1]
+			v.Attempts = []Attempt{tried(1, place(1, 1), Over, Refused, time.Second, 0)}
+		}, func(d Decision) bool { return d.Stuck && d.Fresh == nil && d.Verdict == GoOn }},
+		{"refused at one address, closed at the other: stuck", func(v *View) {
+			v.Addresses, v.Senders = v.Addresses[:2], v.Senders[:1]
+			v.Attempts = []Attempt{tried(1, v.Addresses[0].Place, Over, Refused, time.Second, 0),
+				tried(1, v.Addresses[1].Place, Over, Closed, time.Second, 0)}
+		}, func(d Decision) bool { return d.Stuck && d.Verdict == GoOn }},
+		{"another sender has not been asked: not stuck", func(v *View) {
+			v.Addresses, v.Senders[1].Trouble = v.Addresses[:1], true
+			v.Attempts = []Attempt{tried(1, place(1, 1), Over, Refused, time.Second, 0)}
+		}, func(d Decision) bool { return !d.Stuck && d.Fresh != nil && d.Fresh.Sender == 2 }},
+		{"the other address may yet have a key: not stuck", func(v *View) {
+			v.Addresses, v.Senders = v.Addresses[:2], v.Senders[:1]
+			v.Addresses[1].Unusable = true
+			v.Attempts = []Attempt{tried(1, place(1, 1), Over, Refused, time.Second, 0)}
+		}, func(d Decision) bool { return !d.Stuck && d.Fresh == nil }},
+		{"our agents refuse to ask for any key: stuck", func(v *View) {
+			v.Addresses = v.Addresses[:1]
+			v.Addresses[0].Unusable, v.Addresses[0].Barred = true, true
+		}, func(d Decision) bool { return d.Stuck && d.Fresh == nil }},
+		{"the other mailbox is full for now: not stuck", func(v *View) {
+			v.Addresses, v.Senders = v.Addresses[:2], v.Senders[:1]
+			x := tried(1, v.Addresses[1].Place, Over, Full, time.Second, 0)
+			x.RetryAt = t0.Add(time.Hour)
+			v.Attempts = []Attempt{tried(1, place(1, 1), Over, Refused, time.Second, 0), x}
+		}, func(d Decision) bool { return !d.Stuck && d.Fresh == nil && d.Wake.Equal(t0.Add(time.Hour)) }},
+		{"an attempt is under way: not stuck", func(v *View) {
+			v.Addresses, v.Senders = v.Addresses[:2], v.Senders[:1]
+			v.Attempts = []Attempt{tried(1, place(1, 1), Over, Refused, time.Second, 0),
+				tried(1, v.Addresses[1].Place, Submitted, None, time.Second, 1)}
+		}, func(d Decision) bool { return !d.Stuck }},
+		{"every attempt was spent on refusals: stuck", func(v *View) {
+			for i := range int64(16) {
+				v.Attempts = append(v.Attempts, tried(i, place(1, 1), Over, Refused, time.Hour, 0))
+			}
+		}, func(d Decision) bool { return d.Stuck && d.Fresh == nil }},
 		{"its time is over", func(v *View) { v.NotAfter = t0 },
 			func(d Decision) bool { return d.Verdict == Expire }},
 		{"stored wins over everything", func(v *View) {

@@ -19,10 +19,11 @@ const (
 	MessageFailed                        // ours, refused
 	MessageReceived                      // theirs, not yet shown
 	MessageRead                          // theirs, shown
+	MessageRefused                       // ours, kept, and refused wherever it could go now
 )
 
 func (s MessageState) String() string {
-	return name(s, "pending", "submitted", "stored", "resent", "expired", "failed", "received", "read")
+	return name(s, "pending", "submitted", "stored", "resent", "expired", "failed", "received", "read", "refused")
 }
 
 // Message is one entry of the history.

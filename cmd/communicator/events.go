@@ -25,9 +25,16 @@ func printEvent(w io.Writer, e client.Event, asJSON bool) {
 	}
 }
 
+// refusedHelp is what to do about a message that was refused everywhere.
+const refusedHelp = "every agent that it could go by has refused it. It is kept, do not send it twice: " +
+	"add another sending agent ('communicator agents add URI') and it goes by itself"
+
 func eventLine(e client.Event) string {
 	switch e := e.(type) {
 	case client.DeliveryChanged:
+		if e.State == client.Refused {
+			return fmt.Sprintf("a message to %s is not delivered: %s", printable(e.Contact), refusedHelp)
+		}
 		if e.State == client.Expired || e.State == client.Failed {
 			return fmt.Sprintf("a message to %s could not be delivered: %s", printable(e.Contact), e.State)
 		}

@@ -13,7 +13,7 @@ import (
 // resendCommand sends anew what could not be delivered: 'status' shows how many those
 // are, 'history --json' their ids.
 func resendCommand() *cobra.Command {
-	cmd, profile := personCommand("resend NAME [ID…]", "Send again what expired or was refused", cobra.MinimumNArgs(1))
+	cmd, profile := personCommand("resend NAME [ID…]", "Send again what expired or found every address closed", cobra.MinimumNArgs(1))
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ids := make([]client.MessageID, 0, len(args)-1)
@@ -39,7 +39,7 @@ func resendCommand() *cobra.Command {
 				}
 			}
 			if len(sent) == 0 {
-				fmt.Fprintln(os.Stderr, "nothing expired or was refused")
+				fmt.Fprintln(os.Stderr, "nothing expired or found every address closed")
 				return nil
 			}
 			events, err := c.Receive(ctx) // carries what was queued

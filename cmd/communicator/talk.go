@@ -33,8 +33,11 @@ func sendCommand() *cobra.Command {
 			}
 			sent, err := c.Send(limited, args[0], text, sendOptions(*wait, *file != ""))
 			stop()
-			if kept(sent) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, client.ErrNoRoute)) {
+			if kept(sent) && errors.Is(err, context.DeadlineExceeded) {
 				err = nil // saved; whatever collects next tries again
+			}
+			if kept(sent) && errors.Is(err, client.ErrNoRoute) {
+				err = fmt.Errorf("not delivered: %s", refusedHelp)
 			}
 			if err != nil {
 				if kept(sent) && ctx.Err() != nil {
@@ -189,6 +192,7 @@ func chat(ctx context.Context, c *client.Client, name string, in io.Reader, out 
 			read()
 		case line := <-lines:
 			switch sent, err := c.Send(ctx, name, line, client.SendOptions{}); {
+			case errors.Is(err, client.ErrNoRoute): // the event says so
 			case err != nil && kept(sent):
 				fmt.Fprintf(os.Stderr, "kept, and tried again: %v\n", err)
 			case err != nil:
@@ -272,8 +276,11 @@ func printStatus(w io.Writer, s client.Status) error {
 	for _, c := range s.Contacts {
 		fmt.Fprintf(w, "%s: %s, %d of your receiving agents, lifeline %s, %d queued, %d delivered\n",
 			printable(c.Name), c.State, c.Receiving, yesNo(c.Lifeline), c.Queued, c.Delivered)
+		if c.Refused > 0 {
+			fmt.Fprintf(w, "  %d refused by every agent that they could go by: add another sending agent and they go\n", c.Refused)
+		}
 		if c.Lost > 0 {
-			fmt.Fprintf(w, "  %d expired or refused: 'communicator resend %s' sends them again\n", c.Lost, printable(c.Name))
+			fmt.Fprintf(w, "  %d expired or found every address closed: 'communicator resend %s' sends them again\n", c.Lost, printable(c.Name))
 		}
 		if c.Problem != "" {
 			fmt.Fprintf(w, "  degraded: %s\n", c.Problem)
@@ -323,6 +330,7 @@ type contactStatusJSON struct {
 	Receiving int    `json:"receiving_agents"`
 	Lifeline  bool   `json:"lifeline"`
 	Queued    int    `json:"queued"`
+	Refused   int    `json:"refused"` // of the queued ones
 	Delivered int    `json:"delivered"`
 	Lost      int    `json:"expired"` // or refused
 	Problem   string `json:"problem,omitempty"`
@@ -335,7 +343,7 @@ func statusToJSON(s client.Status) statusJSON {
 		j.Agents = append(j.Agents, agentJSON{a.URI, roleNames(a.Roles), agentStates[a.State], a.Added})
 	}
 	for _, c := range s.Contacts {
-		j.Contacts = append(j.Contacts, contactStatusJSON{contactToJSON(c.Contact), c.Receiving, c.Lifeline, c.Queued, c.Delivered, c.Lost, c.Problem})
+		j.Contacts = append(j.Contacts, contactStatusJSON{contactToJSON(c.Contact), c.Receiving, c.Lifeline, c.Queued, c.Refused, c.Delivered, c.Lost, c.Problem})
 	}
 	for _, i := range s.Invitations {
 		j.Invitations = append(j.Invitations, invitationJSON{i.Link, i.Name, i.Expires})
