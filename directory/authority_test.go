@@ -75,6 +75,13 @@ func TestSubmitIsAllOrNothing(t *testing.T) {
 	}{
 		"a forged signature":   {func(e *client.Entry) { e.Statement.Signatures[1][5] ^= 1 }, wire.StatusAuth},
 		"another's identity":   {func(e *client.Entry) { e.Identity = good[0].Identity }, wire.StatusMalformed},
+		"a document of another key": {func(e *client.Entry) {
+			e.Statement.Key = publicNamed("mallory")
+			e.Statement.Signatures = nil
+			if err := e.Statement.Sign(keyNamed("mallory"), keyNamed("attesting")); err != nil {
+				t.Fatal(err)
+			}
+		}, wire.StatusMalformed},
 		"without its identity": {func(e *client.Entry) { e.Identity = nil }, wire.StatusMalformed},
 		"a version ahead": {func(e *client.Entry) {
 			e.Statement.Version, e.Statement.Prev = 2, proof.Hash{1}

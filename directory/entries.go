@@ -37,8 +37,7 @@ func (e *entry) attachments(p *pb.Entry) error {
 		}
 		return nil
 	}
-	doc, err := proof.ParseIdDoc(p.Identity)
-	if err != nil || doc.Hash() != e.statement.Identity {
+	if _, err := e.statement.Document(p.Identity); err != nil {
 		return refuse(wire.StatusMalformed, 0)
 	}
 	e.identity = p.Identity

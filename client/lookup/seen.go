@@ -87,7 +87,7 @@ func ByStatement(rows Rows, hash proof.Hash, now time.Time) (Seen, error) {
 		if space, _, err := getRow[spaceRow](rows, spaceKey(s.NS)); err != nil || space.Fork != nil || len(space.Conflict) > 0 {
 			return Seen{}, errors.Join(ErrFrozen, err)
 		}
-		doc, err := proof.ParseIdDoc(staple.IdDoc)
+		doc, err := s.Document(staple.IdDoc)
 		return Seen{s.Name, s.NS, doc}, err
 	}
 	return Seen{}, ErrNotFound

@@ -19,17 +19,43 @@ const (
 // ParseIdDoc checks the layout and the document's signature by itself.
 // Errors: wire.ErrMalformed, wire.ErrVersion, [ErrSignature].
 func ParseIdDoc(b []byte) (IdDoc, error) {
-	if len(b) != MaxIdentity {
-		return IdDoc{}, wire.ErrMalformed
-	}
-	d := IdDoc(b)
-	if d[0] != idDocSuite {
-		return IdDoc{}, wire.ErrVersion
+	d, err := readIdDoc(b)
+	if err != nil {
+		return IdDoc{}, err
 	}
 	if !d.Key().verify(wire.LabelIdDoc, d[:idDocSigned], d[idDocSigned:]) {
 		return IdDoc{}, ErrSignature
 	}
 	return d, nil
+}
+
+// Document returns the identity document that a statement is about: its hash is the
+// subject, its key the statement's. The document's own signature is not asked for. The
+// same key signs the statement, and with it the hash of the whole document, so
+// [Statement.Verify] shows all that the document's signature would; without it, neither
+// document nor statement is to be believed. It saves a directory a quarter of the CPU
+// time of a statement.
+//
+// Errors: wire.ErrMalformed, wire.ErrVersion, [ErrIdentity].
+func (s Statement) Document(b []byte) (IdDoc, error) {
+	d, err := readIdDoc(b)
+	if err != nil {
+		return IdDoc{}, err
+	}
+	if d.Hash() != s.Identity || d.Key() != s.Key || s.Signers&ByIdentity == 0 {
+		return IdDoc{}, ErrIdentity
+	}
+	return d, nil
+}
+
+func readIdDoc(b []byte) (IdDoc, error) {
+	if len(b) != MaxIdentity {
+		return IdDoc{}, wire.ErrMalformed
+	}
+	if b[0] != idDocSuite {
+		return IdDoc{}, wire.ErrVersion
+	}
+	return IdDoc(b), nil
 }
 
 // Key returns the Ed25519 key, which signs statements.

@@ -212,7 +212,7 @@ func TestVerifyStapleRefuses(t *testing.T) {
 		"another identity document":  {w.staple(t, s, &other, 20, 50), ErrIdentity},
 		"a document of another key":  {w.staple(t, stolen, &other, 20, 50), ErrIdentity},
 		"a twin of the document":     {change(func(st *Staple) { st.IdDoc = twin }), ErrIdentity},
-		"a forged document":          {change(func(st *Staple) { st.IdDoc = flip(id[:], 40) }), ErrSignature},
+		"a forged document":          {change(func(st *Staple) { st.IdDoc = flip(id[:], 40) }), ErrIdentity},
 		"no identity document":       {w.staple(t, s, nil, 20, 50), wire.ErrMalformed},
 		"a document with a release":  {w.staple(t, release, &id, 20, 50), ErrIdentity},
 		"issued tomorrow":            {w.staple(t, late, &id, 20, 50), ErrTime},
@@ -238,6 +238,40 @@ func TestVerifyStapleRefuses(t *testing.T) {
 	}
 	if _, err := VerifyStaple(good, w.chain, "alice", secretNamed("alice"), t0.Add(-time.Hour)); !errors.Is(err, ErrTime) {
 		t.Errorf("an hour before: %v", err)
+	}
+}
+
+// The key signs the statement and so the hash of the whole document: nothing hangs on the
+// document's own signature, and a directory does not look at it either.
+func TestDocumentIsSignedByTheStatement(t *testing.T) {
+	w := newWorld(t)
+	id := idDocNamed("alice")
+	id[MaxIdentity-1] ^= 1
+	if _, err := ParseIdDoc(id[:]); !errors.Is(err, ErrSignature) {
+		t.Fatal(err)
+	}
+	s := signed(t, NewName(w.ns, "alice").FirstBind(id, Hash{}, at(0)), "alice", "attesting")
+	st := w.staple(t, s, &id, 20, 50)
+	if v, err := VerifyStaple(st, w.chain, "alice", secretNamed("alice"), t0.Add(time.Hour)); err != nil || v.IdDoc != id {
+		t.Errorf("%v", err)
+	}
+	for what, change := range map[string]func(*Statement, *IdDoc){
+		"another suite":                 func(_ *Statement, d *IdDoc) { d[0]++ },
+		"another X25519 key":            func(_ *Statement, d *IdDoc) { d[40]++ },
+		"another signature":             func(_ *Statement, d *IdDoc) { d[MaxIdentity-1]++ },
+		"another subject":               func(s *Statement, _ *IdDoc) { s.Identity[0]++ },
+		"the key has not signed":        func(s *Statement, _ *IdDoc) { s.Signers &^= ByIdentity },
+		"a document of another key":     func(s *Statement, _ *IdDoc) { s.Key = publicNamed("bob") },
+		"no subject, and zeros instead": func(s *Statement, d *IdDoc) { *s, *d = Statement{}, IdDoc{1} },
+	} {
+		s, d := s, id
+		change(&s, &d)
+		if _, err := s.Document(d[:]); !errors.Is(err, ErrIdentity) && (what != "another suite" || !errors.Is(err, wire.ErrVersion)) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := s.Document(id[1:]); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("a short one: %v", err)
 	}
 }
 

@@ -70,6 +70,11 @@ func TestStapleVectors(t *testing.T) {
 	add("an hour early", good, t0.Add(-time.Hour))
 	addFor("bob", "behind the tag of another name", good, hour)
 	add("another identity document", encode(first, &second, nil), hour)
+	unsigned := id
+	unsigned[MaxIdentity-1] ^= 1
+	add("a document whose own signature nobody asks for", encode(
+		signed(t, NewName(w.ns, "alice").FirstBind(unsigned, Hash{}, at(0)), "alice", "attesting"), &unsigned, nil), hour)
+	add("a document with another signature", encode(first, &unsigned, nil), hour)
 	add("another opening", encode(first, &id, func(st *Staple) { st.Opening[0] ^= 1 }), hour)
 	add("another place", encode(first, &id, func(st *Staple) { st.Index = 21 }), hour)
 	add("an unknown manifest", encode(first, &id, func(st *Staple) { st.Manifest = 9 }), hour)

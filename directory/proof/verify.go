@@ -29,15 +29,14 @@ type Check struct{ What string }
 // VerifyStaple checks a staple against the namespace's manifests, without asking anyone.
 // The checks are, in this order: the manifest that the staple cites is in the chain; the
 // statement is well formed, of a kind that is logged, of this namespace and of the name
-// that was asked for; the identity document is the one that the statement is about, and
-// signed by itself; those who sign such a statement have signed it and may, under the
-// newest manifest; every line of the checkpoint, and enough witnesses; no time lies in
-// the future; the log entry is in the tree. Secret is the name's, from dht/record: it
-// binds the leaf's tag alone, while the statement behind the leaf may be about any name,
-// so the name is compared by itself.
+// that was asked for; the identity document is the one that the statement is about; those
+// who sign such a statement have signed it and may, under the newest manifest; every line
+// of the checkpoint, and enough witnesses; no time lies in the future; the log entry is in
+// the tree. Secret is the name's, from dht/record: it binds the leaf's tag alone, while the
+// statement behind the leaf may be about any name, so the name is compared by itself.
 //
 // With [ErrHold] the result is filled in: all of that is so, but the statement is not in
-// force yet. Other errors: those of [ParseStatement], [ParseIdDoc], [Statement.Verify],
+// force yet. Other errors: those of [ParseStatement], [Statement.Document], [Statement.Verify],
 // [OpenCheckpoint]; [ErrManifest], [ErrNamespace], [ErrName], [ErrKind], [ErrIdentity], [ErrTime],
 // [ErrInclusion].
 func VerifyStaple(st Staple, c Chain, name Name, secret NameSecret, now time.Time) (Verified, error) {
@@ -88,11 +87,8 @@ func (v *Verified) statement(st Staple, c Chain, name Name, m Manifest) (err err
 			return ErrIdentity
 		}
 	} else {
-		if v.IdDoc, err = ParseIdDoc(st.IdDoc); err != nil {
+		if v.IdDoc, err = v.Statement.Document(st.IdDoc); err != nil {
 			return err
-		}
-		if v.IdDoc.Hash() != v.Statement.Identity || v.IdDoc.Key() != v.Statement.Key {
-			return ErrIdentity
 		}
 	}
 	return v.Statement.Verify(m)
