@@ -73,8 +73,8 @@ func TestSubmitIsAllOrNothing(t *testing.T) {
 		change func(e *client.Entry)
 		want   wire.Status
 	}{
-		"a forged signature":   {func(e *client.Entry) { e.Statement.Signatures[1][5] ^= 1 }, wire.StatusAuth},
-		"another's identity":   {func(e *client.Entry) { e.Identity = good[0].Identity }, wire.StatusMalformed},
+		"a forged signature": {func(e *client.Entry) { e.Statement.Signatures[1][5] ^= 1 }, wire.StatusAuth},
+		"another's identity": {func(e *client.Entry) { e.Identity = good[0].Identity }, wire.StatusMalformed},
 		"a document of another key": {func(e *client.Entry) {
 			e.Statement.Key = publicNamed("mallory")
 			e.Statement.Signatures = nil
