@@ -206,7 +206,7 @@ func (c *Client) meetNamedIn(tx *store.Tx, id store.ID, row askedRow, pkg partic
 		return err
 	}
 	// The package is signed by the attested key, and only its holder can answer.
-	if err := c.attest(tx, &r, row.Name, pkg.Identity().DH()); err != nil {
+	if err := c.attest(tx, &r, row.Name, pkg.Identity().DH(), proof.PartyOf(proof.IdDoc(pkg.Identity()))); err != nil {
 		return err
 	}
 	if row.Claim != "" {

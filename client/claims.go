@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"communicator/client/store"
+	"communicator/directory/proof"
 	"communicator/particle"
 )
 
@@ -20,6 +21,7 @@ type Attestation struct {
 	Name      string            // as it is shown
 	Statement [32]byte          // its hash
 	Key       particle.DHPublic // X25519, of the attested identity document
+	Party     proof.Party       // that document; zeros if it is not known
 }
 
 // Attestations is who knows statements: a directory's proofs that were verified.
@@ -154,7 +156,7 @@ func (c *Client) checkClaim(tx *store.Tx, r *relation, a Attestation) (events []
 	}
 	events = append(events, ClaimChecked{Contact: r.Name, Name: a.Name, Holds: result == nil})
 	if result == nil {
-		return events, nil, c.attest(tx, r, a.Name, a.Key)
+		return events, nil, c.attest(tx, r, a.Name, a.Key, a.Party)
 	}
 	events = append(events, Alarm{Contact: r.Name, Kind: AlarmVerification})
 	return events, result, c.distrust(tx, r, ResetClaim)

@@ -12,13 +12,17 @@ import (
 func (c *Client) Contacts(ctx context.Context) ([]Contact, error) {
 	var out []Contact
 	err := c.st.View(ctx, func(tx *store.Tx) error {
+		k, err := kinshipIn(tx)
+		if err != nil {
+			return err
+		}
 		rows, err := tx.Contacts()
 		for _, row := range rows {
 			r, err := load(tx, row.ID)
 			if err != nil {
 				return err
 			}
-			out = append(out, r.public())
+			out = append(out, r.among(k))
 		}
 		return err
 	})
@@ -30,10 +34,21 @@ func (c *Client) Contact(ctx context.Context, name string) (Contact, error) {
 	var out Contact
 	err := c.st.View(ctx, func(tx *store.Tx) error {
 		r, err := loadByName(tx, name)
-		out = r.public()
+		if err != nil {
+			return err
+		}
+		k, err := kinshipIn(tx)
+		out = r.among(k)
 		return err
 	})
 	return out, err
+}
+
+// among is public with what is known of others besides.
+func (r relation) among(k kinship) Contact {
+	out := r.public()
+	out.Kin = k.of(r)
+	return out
 }
 
 func (r relation) public() Contact {
@@ -160,6 +175,9 @@ func (c *Client) Remove(ctx context.Context, name string) error {
 			}
 		}
 		if err := deleteSettings(tx, revokeSetting(r.ID), answerSetting(r.ID)); err != nil {
+			return err
+		}
+		if err := forgetRelations(tx, r.ID); err != nil {
 			return err
 		}
 		return tx.DeleteContact(r.ID)

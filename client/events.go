@@ -54,6 +54,8 @@ const (
 	// AlarmName: a name under which we asked for contact is somebody else's, or nobody's,
 	// since: the request was given up.
 	AlarmName
+	// AlarmRelation: what identities have signed about each other contradicts itself.
+	AlarmRelation
 )
 
 var alarmText = [...]string{
@@ -65,6 +67,7 @@ var alarmText = [...]string{
 	AlarmNamespace:        "a namespace contradicts what it has shown before, to you or to them: it is not believed any more, 'communicator namespace show' has the proof",
 	AlarmOwnName:          "the namespace gives this name of yours to somebody else, or to nobody: 'communicator watch' shows it, and 'communicator object' takes it back while it is not settled",
 	AlarmName:             "the name under which you asked for contact has another holder by now: the request was given up",
+	AlarmRelation:         "two identities claim to follow the same one, or each other: not both are true, 'communicator contacts' shows which",
 	AlarmIntroduction:     "somebody else than who was introduced has used your key package",
 }
 
@@ -119,6 +122,14 @@ type ClaimChecked struct {
 	Holds   bool
 }
 
+// IdentityRelated says that something new is known of how a contact is related to other
+// identities: both keys have signed it.
+type IdentityRelated struct {
+	Contact string
+	Kin     Kin
+}
+
+func (IdentityRelated) isEvent()  {}
 func (RequestChanged) isEvent()   {}
 func (ClaimChecked) isEvent()     {}
 func (MessageReceived) isEvent()  {}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -19,7 +20,8 @@ func publicMessage(m store.Message, name string) Message {
 }
 
 // History returns at most limit messages with a contact, the newest last: those before
-// the entry with the number before, or the newest of all if that is zero.
+// the entry with the number before, or the newest of all if that is zero. The conversation
+// goes on with those of the contacts whom this one follows.
 func (c *Client) History(ctx context.Context, name string, before int64, limit int) ([]Message, error) {
 	var out []Message
 	err := c.st.View(ctx, func(tx *store.Tx) error {
@@ -27,14 +29,33 @@ func (c *Client) History(ctx context.Context, name string, before int64, limit i
 		if err != nil {
 			return contactError(err)
 		}
-		rows, err := tx.MessagesBefore(row.ID, before, limit)
-		for _, m := range rows {
-			out = append(out, publicMessage(m, row.Name))
+		threads, err := threadsOf(tx, row.ID)
+		if err != nil {
+			return err
 		}
-		return err
+		for _, r := range threads {
+			rows, err := tx.MessagesBefore(r.ID, before, limit)
+			if err != nil {
+				return err
+			}
+			for _, m := range rows {
+				out = append(out, publicMessage(m, r.Name))
+			}
+		}
+		return nil
 	})
-	slices.Reverse(out)
-	return out, err
+	slices.SortFunc(out, func(a, b Message) int { return cmp.Compare(a.Seq, b.Seq) })
+	return out[max(0, len(out)-max(limit, 0)):], err
+}
+
+// threadsOf is a contact, and those whose conversations go on with it.
+func threadsOf(tx *store.Tx, id store.ID) ([]relation, error) {
+	r, err := load(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	k, err := kinshipIn(tx)
+	return append([]relation{r}, k.followed(r)...), err
 }
 
 // ErrNoSuchMessage: no message of that id in the contact's history.
@@ -110,8 +131,12 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 		if err != nil {
 			return err
 		}
+		k, err := kinshipIn(tx)
+		if err != nil {
+			return err
+		}
 		for _, row := range contacts {
-			one, queued, submitted, err := statusOfContact(tx, row.ID, c.now())
+			one, queued, submitted, err := statusOfContact(tx, k, row.ID, c.now())
 			if err != nil {
 				return err
 			}
@@ -165,12 +190,12 @@ func openInvitations(tx *store.Tx, now time.Time) ([]Invitation, error) {
 	return out, err
 }
 
-func statusOfContact(tx *store.Tx, id store.ID, now time.Time) (s ContactStatus, queued, submitted int, err error) {
+func statusOfContact(tx *store.Tx, k kinship, id store.ID, now time.Time) (s ContactStatus, queued, submitted int, err error) {
 	r, err := load(tx, id)
 	if err != nil {
 		return s, 0, 0, err
 	}
-	s.Contact, s.Addresses = r.public(), len(r.particle.PeerAddresses(now))
+	s.Contact, s.Addresses = r.among(k), len(r.particle.PeerAddresses(now))
 	open, err := tx.Mailboxes(store.MailboxFilter{Contact: id, States: []store.MailboxState{store.MailboxActive, store.MailboxGrace}})
 	if err != nil {
 		return s, 0, 0, err

@@ -26,6 +26,11 @@ func (c *Client) absorbItems(tx *store.Tx, in *arrival, r *relation, m particle.
 			return err
 		}
 	}
+	if m.Relation != nil {
+		if err := c.absorbRelation(tx, in, r, m.Relation); err != nil {
+			return err
+		}
+	}
 	if m.Introduction != nil {
 		return c.absorbIntroduction(tx, in, r, *m.Introduction)
 	}

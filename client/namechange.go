@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"communicator/client/lookup"
 	"communicator/client/store"
@@ -12,10 +13,11 @@ import (
 
 // proved is told of a name that was looked up: contacts who are known by it, and hold
 // another key than it stands for now, are not known by it any more, and a person has to
-// look. What waits for a hold has changed nothing yet.
+// look, unless the key that they hold has signed that the other one follows it. What waits
+// for a hold has changed nothing yet.
 func (c *Client) proved(ctx context.Context, res lookup.Result) error {
-	if res.Held {
-		return nil
+	if err := c.found(ctx, res.Relations); err != nil || res.Held {
+		return err
 	}
 	var changed []store.ID
 	err := c.st.View(ctx, func(tx *store.Tx) error {
@@ -37,6 +39,10 @@ func (c *Client) proved(ctx context.Context, res lookup.Result) error {
 	var events []Event
 	err = c.st.Update(ctx, func(tx *store.Tx) error {
 		events = nil
+		k, err := kinshipIn(tx)
+		if err != nil {
+			return err
+		}
 		for _, id := range changed {
 			r, err := load(tx, id)
 			if err != nil {
@@ -45,10 +51,62 @@ func (c *Client) proved(ctx context.Context, res lookup.Result) error {
 			if !r.otherKey(tx, res) {
 				continue
 			}
+			if passed, err := r.succeeded(tx, k, res); err != nil {
+				return err
+			} else if passed {
+				events = append(events, IdentityRelated{Contact: r.Name, Kin: k.of(r)})
+				continue
+			}
 			if err := c.distrust(tx, &r, ResetName); err != nil {
 				return err
 			}
 			events = append(events, Alarm{Contact: r.Name, Kind: AlarmVerification})
+		}
+		return nil
+	})
+	if err == nil {
+		c.events.emit(events...)
+	}
+	return err
+}
+
+// found keeps the relations that a directory gave and that concern a contact.
+func (c *Client) found(ctx context.Context, relations []proof.Relation) error {
+	if len(relations) == 0 {
+		return nil
+	}
+	var events []Event
+	err := c.st.Update(ctx, func(tx *store.Tx) error {
+		events = nil
+		rows, err := tx.Contacts()
+		if err != nil {
+			return err
+		}
+		var known []proof.Party
+		for _, row := range rows {
+			r, err := load(tx, row.ID)
+			if err != nil {
+				return err
+			}
+			known = append(known, r.parties()...)
+		}
+		for _, rel := range relations {
+			if !slices.ContainsFunc(known, rel.Names) {
+				continue
+			}
+			before, err := kinshipIn(tx)
+			if err != nil {
+				return err
+			}
+			if fresh, err := keepRelation(tx, store.ID{}, rel); err != nil {
+				return err
+			} else if fresh {
+				more, err := toldOf(tx, before, rel)
+				if err != nil {
+					return err
+				}
+				events = append(events, more...)
+			}
 		}
 		return nil
 	})
@@ -65,14 +123,14 @@ func (r relation) otherKey(tx *store.Tx, res lookup.Result) bool {
 	if res.IdDoc != (proof.IdDoc{}) {
 		now = particle.IdDoc(res.IdDoc).DH()
 	}
-	for i, name := range e.Names {
+	i := r.named(tx, res)
+	return i >= 0 && i < len(e.Keys) && len(e.Keys[i]) > 0 && !bytes.Equal(e.Keys[i], now[:])
+}
+
+// named is which of the names that a contact is known by a result is about, or -1.
+func (r relation) named(tx *store.Tx, res lookup.Result) int {
+	return slices.IndexFunc(r.evidence().Names, func(name string) bool {
 		full, err := proof.ParseFullName(name)
-		if err != nil || len(full.Labels) != 1 || full.Labels[0] != res.Name || !liesIn(tx, name, res.Namespace.String()) {
-			continue
-		}
-		if i < len(e.Keys) && len(e.Keys[i]) > 0 && !bytes.Equal(e.Keys[i], now[:]) {
-			return true
-		}
-	}
-	return false
+		return err == nil && len(full.Labels) == 1 && full.Labels[0] == res.Name && liesIn(tx, name, res.Namespace.String())
+	})
 }

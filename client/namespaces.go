@@ -201,7 +201,8 @@ func (a attested) Attested(ctx context.Context, statement [32]byte) (out Attesta
 		if name, err := lookup.Petname(profileRows{tx}, seen.NS); err == nil && name != "" {
 			space = name
 		}
-		out = Attestation{Name: string(seen.Name) + "@" + space, Statement: statement, Key: particle.IdDoc(seen.IdDoc).DH()}
+		out = Attestation{Name: string(seen.Name) + "@" + space, Statement: statement, Key: particle.IdDoc(seen.IdDoc).DH(),
+			Party: proof.PartyOf(seen.IdDoc)}
 		return nil
 	})
 	return out, err

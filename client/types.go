@@ -82,6 +82,7 @@ type Contact struct {
 	Names []string    // that a namespace attests and that they have claimed
 	How   VerifiedHow // with TrustVerified
 	Why   ResetReason // with TrustReset
+	Kin   Kin         // what successions and equivalences say
 }
 
 // Roles says what one of our agents does for us.

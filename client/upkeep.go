@@ -31,6 +31,9 @@ func (c *Client) upkeep(ctx context.Context) (wake time.Time, err error) {
 	if err := c.tendClaims(ctx); err != nil {
 		return wake, err
 	}
+	if err := c.tendRelations(ctx); err != nil {
+		return wake, err
+	}
 	established := 0
 	for _, row := range contacts {
 		due, err := c.tend(ctx, row)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"communicator/client/store"
+	"communicator/directory/proof"
 	"communicator/particle"
 )
 
@@ -74,6 +75,13 @@ func word(words []string, i int) string {
 
 // TrustWords says what is known of who a contact is, as a person reads it.
 func (c Contact) TrustWords() string {
+	if c.Kin.From != "" {
+		return "as " + c.Kin.From + ", by the word of both keys: " + c.Kin.Words + "; by itself: " + c.ownWords()
+	}
+	return c.ownWords()
+}
+
+func (c Contact) ownWords() string {
 	switch c.Trust {
 	case TrustVerified:
 		return "verified in person (" + c.How.String() + ")"
@@ -96,6 +104,7 @@ type evidence struct {
 	How      VerifiedHow `json:"how,omitempty"`
 	Names    []string    `json:"names,omitempty"`   // claimed
 	Keys     [][]byte    `json:"keys,omitempty"`    // X25519, attested for each of them
+	Parties  [][]byte    `json:"parties,omitempty"` // identity 32 ‖ Ed25519 32, of each of them; empty if not known
 	Session  []byte      `json:"session,omitempty"` // in which they were claimed
 	Why      ResetReason `json:"why,omitempty"`
 }
@@ -107,7 +116,7 @@ func (r relation) evidence() (e evidence) {
 		return evidence{}
 	}
 	if sid := r.particle.SessionID(); !bytes.Equal(e.Session, sid[:]) {
-		e.Names, e.Keys, e.Session = nil, nil, nil
+		e.Names, e.Keys, e.Parties, e.Session = nil, nil, nil, nil
 	}
 	return e
 }
@@ -178,7 +187,7 @@ func (c *Client) unverify(tx *store.Tx, r *relation) error {
 // go with it: they have to be claimed again.
 func (c *Client) distrust(tx *store.Tx, r *relation, why ResetReason) error {
 	e := r.evidence()
-	e.Why, e.Names, e.Keys = why, nil, nil
+	e.Why, e.Names, e.Keys, e.Parties = why, nil, nil, nil
 	return r.setTrust(tx, particle.TrustReset, e)
 }
 
@@ -271,15 +280,19 @@ func (c *Client) ResetVerification(ctx context.Context, name string, why ResetRe
 // attest notes that a contact has shown to hold the key that is attested for a name. A verification in
 // person says more and stays; what a person has to look at stays too, unless the new
 // session was all that asked for it and nobody had verified the old one.
-func (c *Client) attest(tx *store.Tx, r *relation, name string, key particle.DHPublic) error {
+// Party is the identity, or zeros if it is not known.
+func (c *Client) attest(tx *store.Tx, r *relation, name string, key particle.DHPublic, party proof.Party) error {
 	e := r.evidence()
 	for len(e.Keys) < len(e.Names) { // of an earlier version
 		e.Keys = append(e.Keys, nil)
 	}
+	for len(e.Parties) < len(e.Names) {
+		e.Parties = append(e.Parties, nil)
+	}
 	if i := slices.Index(e.Names, name); i >= 0 {
-		e.Keys[i] = key[:]
+		e.Keys[i], e.Parties[i] = key[:], partyBytes(party)
 	} else {
-		e.Names, e.Keys = append(e.Names, name), append(e.Keys, key[:])
+		e.Names, e.Keys, e.Parties = append(e.Names, name), append(e.Keys, key[:]), append(e.Parties, partyBytes(party))
 	}
 	sid := r.particle.SessionID()
 	e.Session = sid[:]

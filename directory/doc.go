@@ -13,7 +13,7 @@
 //
 // # What it owns
 //
-// Facts of the kinds 0x0301 to 0x0305 and those of vend in the event log, and two
+// Facts of the kinds 0x0301 to 0x0306 and those of vend in the event log, and two
 // projections: vend's table, and this package's, whose keys begin with the letter and,
 // but for the first two, with the namespace's number (u16; integers are big-endian):
 //
@@ -25,6 +25,7 @@
 //	't' ‖ ns ‖ tag 32                 → u64 leaf
 //	'h' ‖ ns ‖ u8 level ‖ u64 tile    → up to 8 hashes of the log's tree: see tree.go
 //	'r' ‖ ns ‖ revocation id 32 ‖ statement hash 32 → veto or revocation
+//	'e' ‖ ns ‖ revocation id 32 ‖ relation id 32 → succession or equivalence, under both keys
 //	'c' ‖ ns                          → the newest checkpoint that enough witnesses cosigned
 //
 // Statements lie in the headers of their events, not in bodies: a body that is never

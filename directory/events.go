@@ -27,6 +27,8 @@ const (
 	KindRevocationKept
 	// KindCheckpointCosigned: the header is (the rest of) the note.
 	KindCheckpointCosigned
+	// KindRelationKept: a succession or an equivalence; the header is the relation.
+	KindRelationKept
 )
 
 // eventVersion is the version of every kind's layout in this package.
@@ -39,7 +41,7 @@ const partSize = eventlog.MaxHeader
 // [eventlog.Options]. Vending, declining and forgetting free space.
 func Growing(kind eventlog.Kind) bool {
 	switch uint16(kind) {
-	case uint16(KindStatementLogged), uint16(KindManifestAccepted), uint16(KindPart),
+	case uint16(KindStatementLogged), uint16(KindManifestAccepted), uint16(KindRelationKept), uint16(KindPart),
 		vend.KindPackageAdded, vend.KindContactAsked, vend.KindTokensIssued:
 		return true
 	}
@@ -53,7 +55,7 @@ func Knows(kind eventlog.Kind, version uint8) bool {
 }
 
 // ours says whether a kind is of this package alone, without vend.
-func ours(kind eventlog.Kind) bool { return kind >= KindPart && kind <= KindCheckpointCosigned }
+func ours(kind eventlog.Kind) bool { return kind >= KindPart && kind <= KindRelationKept }
 
 // facts makes the events of one fact: as many parts as it takes, and the last.
 func facts(kind eventlog.Kind, ns proof.NSID, content []byte) []eventlog.Event {

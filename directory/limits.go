@@ -68,6 +68,8 @@ const (
 	MaxLines = 5
 	// MaxRevocations is how many statements one key's revocation id may hold.
 	MaxRevocations = 8
+	// MaxRelations is how many successions and equivalences lie under one key.
+	MaxRelations = 8
 	// maxOperation is the largest body of a signed operation.
 	maxOperation = wire.MaxFrame - 1024
 )

@@ -20,6 +20,7 @@ const (
 	rowHash       = 'h'
 	rowRevocation = 'r'
 	rowCosigned   = 'c'
+	rowRelation   = 'e'
 )
 
 // nsNumber stands for a namespace in keys: namespaces are numbered as they were added.

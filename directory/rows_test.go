@@ -79,6 +79,7 @@ func TestGolden(t *testing.T) {
 	}
 	for i, kind := range []eventlog.Kind{
 		KindPart, KindManifestAccepted, KindStatementLogged, KindRevocationKept, KindCheckpointCosigned,
+		KindRelationKept,
 	} {
 		if kind != eventlog.Kind(0x0301+i) {
 			t.Errorf("kind %d is %#x", i, uint16(kind))

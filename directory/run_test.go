@@ -117,7 +117,7 @@ func TestMetrics(t *testing.T) {
 
 func TestGrowing(t *testing.T) {
 	for kind, want := range map[eventlog.Kind]bool{
-		KindStatementLogged: true, KindManifestAccepted: true, KindRevocationKept: false,
+		KindStatementLogged: true, KindManifestAccepted: true, KindRevocationKept: false, KindRelationKept: true,
 		eventlog.Kind(vend.KindPackageAdded): true, eventlog.Kind(vend.KindPackageVended): false,
 		eventlog.Kind(vend.KindForgotten): false, 0x0101: false,
 	} {

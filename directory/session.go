@@ -103,6 +103,9 @@ func (c *session) dispatch(ctx context.Context, body []byte, w mux.ReplyWriter) 
 	case *pb.DirectoryRequest_Revocations:
 		op = "revocations"
 		resp, err = c.getRevocations(r.Revocations, w)
+	case *pb.DirectoryRequest_Relations:
+		op = "relations"
+		resp, err = c.getRelations(r.Relations, w)
 	case *pb.DirectoryRequest_Contact:
 		op = "contact"
 		resp, err = c.contact(ctx, r.Contact)
@@ -149,6 +152,7 @@ var operations = map[pb.DirectoryOp_Op]struct {
 	pb.DirectoryOp_INVITE:    {"invite", (*session).invite},
 	pb.DirectoryOp_UNINVITE:  {"uninvite", (*session).uninvite},
 	pb.DirectoryOp_RECORDS:   {"records", (*session).records},
+	pb.DirectoryOp_RELATE:    {"relate", (*session).relate},
 	pb.DirectoryOp_SUBMIT:    {"submit", (*session).submit},
 	pb.DirectoryOp_ISSUE:     {"issue", (*session).issue},
 	pb.DirectoryOp_WITHDRAW:  {"withdraw", (*session).withdraw},

@@ -81,6 +81,8 @@ func (t nameTable) apply(w eventlog.Writer, r eventlog.Record) error {
 		return t.statement(w, ns, space, content)
 	case KindRevocationKept:
 		return t.revocation(w, space, content)
+	case KindRelationKept:
+		return t.relation(w, space, content)
 	}
 	return w.Set(nsKey(rowCosigned, space.number), content)
 }

@@ -129,3 +129,26 @@ func TestVectorsClaim(t *testing.T) {
 		}
 	}
 }
+
+// TestRelationRidesAlong: it arrives as it was given, and our key in the relationship
+// signs what relations sign and nothing that another label covers.
+func TestRelationRidesAlong(t *testing.T) {
+	a, b := established(t)
+	relation := bytes.Repeat([]byte{7}, RelationSize)
+	_, sealed, err := a.Send(nil, Draft{Relation: relation}, start)
+	if err != nil || len(sealed.Ciphertext) != buckets[0] {
+		t.Fatalf("%d bytes, %v", len(sealed.Ciphertext), err)
+	}
+	if _, o := receive(t, b, sealed.Ciphertext, start); !bytes.Equal(o.Message.Relation, relation) {
+		t.Errorf("received %x", o.Message.Relation)
+	}
+	for _, n := range []int{0, RelationSize - 1, RelationSize + 1} {
+		if _, _, err := a.Send(nil, Draft{Relation: make([]byte, n)}, start); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+	signature := a.SignRelation([]byte("body"))
+	if err := a.Identity().Signing().verify([]byte("comm/1/relationbody"), signature[:]); err != nil {
+		t.Error(err)
+	}
+}

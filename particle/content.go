@@ -33,6 +33,7 @@ const (
 	kindClaim        = 4  // a [Claim]
 	kindCheckpoint   = 5  // a namespace's log as it was shown, 1 to [MaxCheckpoint] bytes
 	kindPrevious     = 6  // session id 32: the session that this one re-establishes
+	kindRelation     = 7  // what two identities say of each other, [RelationSize] bytes
 	kindAddresses    = 16 // a wire.AddressSet
 	kindRecovery     = 17 // u32 number ‖ a package without a contact address
 )
@@ -56,6 +57,7 @@ type content struct {
 	claim        *Claim
 	checkpoint   []byte // nil: no item
 	previous     *SessionID
+	relation     []byte // nil: no item
 	addresses    []byte // nil: no item
 	recovery     *recoveryOffer
 }
@@ -101,6 +103,9 @@ func (c content) marshal() (body, spare []byte) {
 	}
 	if c.previous != nil {
 		item(&w, kindPrevious, c.previous[:])
+	}
+	if c.relation != nil {
+		item(&w, kindRelation, c.relation)
 	}
 	if c.addresses != nil {
 		item(&extra, kindAddresses, c.addresses)
@@ -175,6 +180,12 @@ func (c *content) item(kind uint8, value []byte) error {
 	case kindPrevious:
 		sid := SessionID(r.bytes(32))
 		c.previous = &sid
+	case kindRelation:
+		if len(value) != RelationSize {
+			return ErrMalformed
+		}
+		c.relation = slices.Clone(value)
+		return nil
 	case kindAddresses:
 		if _, err := wire.ParseAddressSet(value); err != nil {
 			return err
@@ -201,10 +212,14 @@ type Message struct {
 	Introduction *Introduction
 	Claim        *Claim
 	Checkpoint   []byte // a signed note: what the sender was shown of a namespace's log
+	// Relation is a succession or an equivalence of two identities, as docs/namespace.md
+	// has it; nobody has verified it yet.
+	Relation []byte
 }
 
 func (c content) message() Message {
-	m := Message{ID: c.id, Sent: time.UnixMilli(int64(c.sent)).UTC(), Text: c.text, Claim: c.claim, Checkpoint: c.checkpoint}
+	m := Message{ID: c.id, Sent: time.UnixMilli(int64(c.sent)).UTC(), Text: c.text, Claim: c.claim, Checkpoint: c.checkpoint,
+		Relation: c.relation}
 	if c.introduction != nil {
 		m.Introduction, _ = parseIntroduction(c.introduction) // it was parsed before
 	}

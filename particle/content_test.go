@@ -16,6 +16,7 @@ func TestContentSurvives(t *testing.T) {
 		{alarm: &ForkPoint{7, 8}, previous: &sid},
 		{introduction: encodeIntroduction(t, testAsk()), alarm: &ForkPoint{7, 8}, claim: &Claim{[32]byte{1}, [32]byte{2}}},
 		{text: "with a log's head", checkpoint: []byte("a signed note\n")},
+		{previous: &sid, relation: make([]byte, RelationSize)},
 		{text: "all", alarm: &ForkPoint{1, 2}, addresses: set.carried(), recovery: &recoveryOffer{1, []byte("opaque here")}},
 	} {
 		body, spare := c.marshal()
@@ -51,6 +52,8 @@ func TestContentRefuses(t *testing.T) {
 		"missing item":         {func() []byte { b := valid(); b[contentFixed-1]++; return b }(), ErrMalformed},
 		"unknown kind":         {items([]byte{99, 0, 0}), ErrVersion},
 		"empty checkpoint":     {items([]byte{kindCheckpoint, 0, 0}), ErrMalformed},
+		"short relation":       {items(append([]byte{kindRelation, 1, 9}, make([]byte, 265)...)), ErrMalformed},
+		"long relation":        {items(append([]byte{kindRelation, 1, 11}, make([]byte, 267)...)), ErrMalformed},
 		"kinds descending":     {items(alarm, text), ErrMalformed},
 		"kind twice":           {items(text, text), ErrMalformed},
 		"empty text":           {items([]byte{kindText, 0, 0}), ErrMalformed},

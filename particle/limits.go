@@ -18,6 +18,8 @@ const (
 	// MaxCheckpoint is the most bytes of a log's checkpoint that a message carries: with
 	// as many bytes of text the message still fits the smallest bucket.
 	MaxCheckpoint = 1152
+	// RelationSize is the bytes of a succession or an equivalence.
+	RelationSize = 266
 	// MaxFormerChains is how many chains that the peer has left can still be read.
 	MaxFormerChains = 8
 	// AnswerAfter messages received since we last sent, an answer is due, if need be an

@@ -174,6 +174,8 @@ type Draft struct {
 	Introduction *Introduction
 	Claim        *Claim
 	Checkpoint   []byte
+	// Relation is a succession or an equivalence, of [RelationSize] bytes; nil for none.
+	Relation []byte
 }
 
 // Sealed is a message ready for the outbox.
@@ -196,7 +198,8 @@ func (p Particle) Send(random io.Reader, d Draft, now time.Time) (Particle, Seal
 	if len(d.Text) > MaxText {
 		return p, Sealed{}, ErrTooLarge
 	}
-	if !utf8.ValidString(d.Text) || len(d.Checkpoint) > MaxCheckpoint || d.Checkpoint != nil && len(d.Checkpoint) == 0 {
+	if !utf8.ValidString(d.Text) || len(d.Checkpoint) > MaxCheckpoint || d.Checkpoint != nil && len(d.Checkpoint) == 0 ||
+		d.Relation != nil && len(d.Relation) != RelationSize {
 		return p, Sealed{}, ErrMalformed
 	}
 	var introduction []byte
@@ -217,7 +220,7 @@ func (p Particle) Send(random io.Reader, d Draft, now time.Time) (Particle, Seal
 	c := content{
 		id: MessageID(id), sent: uint64(max(0, now.UnixMilli())), text: d.Text,
 		setAck: p.exchange.applied, recoveryAck: p.recovery.peerNumber,
-		introduction: introduction, claim: d.Claim, checkpoint: d.Checkpoint,
+		introduction: introduction, claim: d.Claim, checkpoint: d.Checkpoint, relation: d.Relation,
 		alarm: p.alarm, previous: p.previous, addresses: p.exchange.carried(),
 	}
 	next, body, spare, err := next.attachRecovery(random, c, now)
@@ -255,6 +258,12 @@ func (p Particle) Unreplied() bool { return p.session.Unreplied() }
 
 // Identity returns our own identity document in this relationship, Peer the peer's.
 func (p Particle) Identity() IdDoc { return p.identity.doc }
+
+// SignRelation signs, with our key in this relationship, the body of a succession or an
+// equivalence (docs/namespace.md), and nothing else: the label keeps it apart.
+func (p Particle) SignRelation(body []byte) [signatureSize]byte {
+	return [signatureSize]byte(p.identity.signing.sign(labelled(wire.LabelRelation, body)))
+}
 
 // Peer returns the peer's identity document.
 func (p Particle) Peer() IdDoc { return p.peer }

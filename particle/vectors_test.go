@@ -129,6 +129,12 @@ func TestVectorsContent(t *testing.T) {
 		add("checkpoint", encode(content{checkpoint: []byte("a signed note\n")}))
 		add("empty checkpoint", with(1, []byte{5, 0, 0}))
 		add("checkpoint of 1153 bytes", with(1, append([]byte{5, 4, 0x81}, make([]byte, 1153)...)))
+		relation := bytes.Repeat([]byte{7}, RelationSize)
+		add("relation", encode(content{relation: relation}))
+		add("relation after a previous session", encode(content{previous: &SessionID{9}, relation: relation}))
+		add("relation of 265 bytes", with(1, append([]byte{7, 1, 9}, relation[1:]...)))
+		add("relation of 267 bytes", with(1, append([]byte{7, 1, 11, 0}, relation...)))
+		add("empty relation", with(1, []byte{7, 0, 0}))
 		for _, x := range introductionSteps() {
 			add("introduction: "+x.name, encode(content{introduction: encodeIntroduction(t, x.is)}))
 		}

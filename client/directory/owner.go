@@ -112,6 +112,17 @@ func (o Owner) Records(ctx context.Context) ([][]byte, error) {
 	return resp.Records, nil
 }
 
+// Relate brings a succession or an equivalence of the identity that holds the name, signed
+// by both; the key is either's. Repeating it is harmless.
+func (o Owner) Relate(ctx context.Context, rel proof.Relation) error {
+	raw, err := rel.Marshal()
+	if err != nil {
+		return err
+	}
+	_, err = o.Client.signed(ctx, o.Key, pb.DirectoryOp_RELATE, &pb.Relate{Namespace: o.NS[:], Name: string(o.Name), Relation: raw})
+	return err
+}
+
 // Upload adds key packages, signed by the name's identity, as many as there are, some at
 // a time. One that was added before is passed over, so an upload may be repeated.
 func (o Owner) Upload(ctx context.Context, packages ...[]byte) error {

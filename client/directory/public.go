@@ -261,6 +261,28 @@ func (c *Client) Revocations(ctx context.Context, chain proof.Chain, key proof.K
 	return list, nil
 }
 
+// Relations fetches the successions and equivalences that a key has signed, verified.
+func (c *Client) Relations(ctx context.Context, ns proof.NSID, key proof.Key) (list []proof.Relation, err error) {
+	id := proof.RevocationID(key)
+	page, _, err := c.page(ctx, plain(&pb.DirectoryRequest{Op: &pb.DirectoryRequest_Relations{
+		Relations: &pb.GetRelations{Namespace: ns[:], Id: id[:]},
+	}}), maxPage)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range page {
+		rel, err := proof.ParseRelation(item.Relation)
+		if err != nil || rel.A.Key != key && rel.B.Key != key {
+			return nil, fmt.Errorf("%w: relations", ErrProtocol)
+		}
+		if err := rel.Verify(); err != nil {
+			return nil, err
+		}
+		list = append(list, rel)
+	}
+	return list, nil
+}
+
 // PutManifest brings the next manifest, signed by its roots.
 func (c *Client) PutManifest(ctx context.Context, ns proof.NSID, signed proof.SignedManifest) error {
 	_, err := c.call(ctx, &pb.DirectoryRequest{Op: &pb.DirectoryRequest_PutManifest{

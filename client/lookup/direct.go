@@ -88,4 +88,9 @@ func (s streamed) Revocations(ctx context.Context, chain proof.Chain, key proof.
 	return list, notFound(err)
 }
 
+func (s streamed) Relations(ctx context.Context, ns proof.NSID, key proof.Key) ([]proof.Relation, error) {
+	list, err := s.c.Relations(ctx, ns, key)
+	return list, notFound(err)
+}
+
 func (s streamed) Close() error { return s.c.Close() }

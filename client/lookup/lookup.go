@@ -51,6 +51,10 @@ type Result struct {
 	// Checks has one line for each thing that was proved, Warnings one for each that
 	// could not be.
 	Checks, Warnings []string
+	// Relations are the successions and equivalences that the name's identity, or the one
+	// that it was known to stand for, has signed, where directories were asked for them;
+	// verified, and perhaps contradicting each other.
+	Relations []proof.Relation
 	// Held: attested, and not in force before Settles.
 	Held bool
 	// Uncompared: the log could not be compared with what it showed before, so this is not
@@ -150,8 +154,16 @@ func (r *Resolver) one(ctx context.Context, n Namespace, name proof.Name, peers 
 	for _, c := range res.Verified.Checks {
 		res.Checks = append(res.Checks, c.What)
 	}
-	if err := r.compare(ctx, n, name, &res); err != nil || res.Uncompared || r.o.Proved == nil {
+	known, err := r.knownParty(ctx, n.ID, name)
+	if err != nil {
 		return res, err
+	}
+	if err := r.compare(ctx, n, name, &res); err != nil || res.Uncompared {
+		return res, err
+	}
+	r.related(ctx, n, known, &res)
+	if r.o.Proved == nil {
+		return res, nil
 	}
 	return res, r.o.Proved(ctx, res)
 }

@@ -93,6 +93,34 @@ func ByStatement(rows Rows, hash proof.Hash, now time.Time) (Seen, error) {
 	return Seen{}, ErrNotFound
 }
 
+// NameOf finds a name that was last shown to stand for an identity, in force or not, as it
+// is shown to a person. Errors: [ErrNotFound].
+func NameOf(rows Rows, p proof.Party) (string, error) {
+	keys, err := rows.Keys("name-")
+	if err != nil {
+		return "", err
+	}
+	for _, key := range keys {
+		row, _, err := getRow[nameRow](rows, key)
+		if err != nil {
+			return "", err
+		}
+		_, s, err := row.statement()
+		if err != nil {
+			return "", err
+		}
+		if s.Identity != p.Identity || s.Key != p.Key || row.Vetoed {
+			continue
+		}
+		space := s.NS.String()
+		if petname, err := Petname(rows, s.NS); err == nil && petname != "" {
+			space = petname
+		}
+		return string(s.Name) + "@" + space, nil
+	}
+	return "", ErrNotFound
+}
+
 // Checkpoints returns the newest checkpoint that is remembered of each namespace, to
 // show to contacts.
 func (r *Resolver) Checkpoints(ctx context.Context) (out map[proof.NSID][]byte, err error) {

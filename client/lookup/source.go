@@ -33,6 +33,8 @@ type Directory interface {
 	Tags(ctx context.Context, ns proof.NSID, tags []proof.Hash) (map[proof.Hash]int64, error)
 	// Revocations returns the vetoes and revocations of a key.
 	Revocations(ctx context.Context, chain proof.Chain, key proof.Key) ([]proof.Statement, error)
+	// Relations returns the successions and equivalences that a key has signed.
+	Relations(ctx context.Context, ns proof.NSID, key proof.Key) ([]proof.Relation, error)
 	// Close ends the connection.
 	Close() error
 }

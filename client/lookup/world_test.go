@@ -45,6 +45,7 @@ type authority struct {
 	states                 map[proof.Name]proof.NameState
 	hashes                 []tlog.Hash
 	revocations            []proof.Statement // vetoes and revocations
+	relations              []proof.Relation
 }
 
 type entry struct {
@@ -346,6 +347,19 @@ func (n node) Revocations(_ context.Context, c proof.Chain, key proof.Key) (list
 	for _, s := range a.revocations {
 		if s.Key == key {
 			list = append(list, s)
+		}
+	}
+	return list, nil
+}
+
+func (n node) Relations(_ context.Context, id proof.NSID, key proof.Key) (list []proof.Relation, _ error) {
+	a, err := n.of(id)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range a.relations {
+		if r.A.Key == key || r.B.Key == key {
+			list = append(list, r)
 		}
 	}
 	return list, nil

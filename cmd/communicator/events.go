@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"communicator/client"
 )
@@ -47,6 +48,8 @@ func eventLine(e client.Event) string {
 			return fmt.Sprintf("%s is %s: the key is the one that the namespace attests", printable(e.Contact), printable(e.Name))
 		}
 		return fmt.Sprintf("%s claims to be %s, and is not", printable(e.Contact), printable(e.Name))
+	case client.IdentityRelated:
+		return printable(e.Contact + " " + strings.Join(e.Kin.Lines(), "; "))
 	case client.Alarm:
 		return fmt.Sprintf("ALARM, %s: %s", nameOr(e.Contact, "no contact"), e.Kind)
 	case client.DegradedChanged:
@@ -82,6 +85,9 @@ func eventToJSON(e client.Event) map[string]any {
 		return map[string]any{"event": "request", "request": requestToJSON(e.Request)}
 	case client.ClaimChecked:
 		return map[string]any{"event": "claim", "contact": e.Contact, "name": e.Name, "holds": e.Holds}
+	case client.IdentityRelated:
+		return map[string]any{"event": "related", "contact": e.Contact, "follows": e.Kin.Follows, "followed_by": e.Kin.FollowedBy,
+			"same_person_as": e.Kin.Same, "contradictions": e.Kin.Contradictions}
 	case client.Alarm:
 		return map[string]any{"event": "alarm", "contact": e.Contact, "alarm": e.Kind.String()}
 	case client.DegradedChanged:

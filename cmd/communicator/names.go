@@ -122,6 +122,7 @@ func lookupCommand() *cobra.Command {
 	names := addNamesFlags(cmd)
 	out := cmd.Flags().String("out", "", "write the proof to `FILE`, for 'attestation verify'")
 	batch := cmd.Flags().Bool("batch", false, "look up each line of standard input")
+	relations := cmd.Flags().Bool("relations", false, "ask directories whom the key follows, who follows it, and who is the same person; they learn whose key is meant")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *batch == (len(args) == 1) || *batch && *out != "" {
@@ -134,6 +135,11 @@ func lookupCommand() *cobra.Command {
 			res, err := r.Lookup(ctx, args[0], names.via...)
 			if err != nil {
 				return err
+			}
+			if *relations {
+				if res, err = r.Relations(ctx, res, names.via...); err != nil {
+					return err
+				}
 			}
 			if *out != "" {
 				if err := writeWhole(*out, func(w io.Writer) error { _, err := w.Write(res.Proof); return err }); err != nil {

@@ -22,15 +22,18 @@ type resultJSON struct {
 	Held      *time.Time `json:"in_force_from,omitempty"`
 	Checks    []string   `json:"checks"`
 	Warnings  []string   `json:"warnings"`
-	Overlay   bool       `json:"from_overlay"`
-	Hops      int        `json:"hops"`
+	// Relations are what the identity has signed of itself and others, where it was asked for.
+	Relations []relationJSON `json:"relations,omitempty"`
+	Overlay   bool           `json:"from_overlay"`
+	Hops      int            `json:"hops"`
 }
 
 func printResult(w io.Writer, res lookup.Result, asJSON bool) error {
 	hash := res.Statement.Hash()
 	j := resultJSON{Name: res.Full, Namespace: res.Namespace.String(), Version: res.Statement.Version,
 		Statement: base64.StdEncoding.EncodeToString(hash[:]), LoggedAt: res.LoggedAt,
-		Checks: append([]string{}, res.Checks...), Warnings: append([]string{}, res.Warnings...), Overlay: res.FromOverlay, Hops: res.Hops}
+		Checks: append([]string{}, res.Checks...), Warnings: append([]string{}, res.Warnings...), Overlay: res.FromOverlay, Hops: res.Hops,
+		Relations: relationsToJSON(res.Relations)}
 	if res.IdDoc != (proof.IdDoc{}) {
 		key := res.IdDoc.Key()
 		j.Identity = base64.StdEncoding.EncodeToString(key[:])
@@ -64,6 +67,7 @@ func printResult(w io.Writer, res lookup.Result, asJSON bool) error {
 	if j.Identity == "" && j.Delegate == "" && res.Held {
 		fmt.Fprintf(w, "  NOT YET free%s\n", until)
 	}
+	printRelations(w, res)
 	_, err := fmt.Fprintf(w, "  logged; not checked for revocation since %s\n", res.LoggedAt.Local().Format(time.DateTime))
 	return err
 }

@@ -20,7 +20,7 @@ func personCommands() []*cobra.Command {
 	return []*cobra.Command{
 		initCommand(), agentsCommand(), inviteCommand(), acceptCommand(), contactsCommand(),
 		sendCommand(), receiveCommand(), chatCommand(), historyCommand(), statusCommand(), resendCommand(),
-		verifyCommand(), nearbyCommand(), introduceCommand(), requestsCommand(), approveCommand(), declineCommand(),
+		verifyCommand(), nearbyCommand(), introduceCommand(), followCommand(), equivalentCommand(), requestsCommand(), approveCommand(), declineCommand(),
 		revokeCommand(), profileCommand(),
 	}
 }

@@ -70,11 +70,23 @@ type contactJSON struct {
 	Shown    string    `json:"trust_words"`
 	Via      string    `json:"introduced_by,omitempty"`
 	Names    []string  `json:"attested_names,omitempty"`
+	// What successions and equivalences say.
+	Follows        []string `json:"follows,omitempty"`
+	FollowedBy     []string `json:"followed_by,omitempty"`
+	Same           []string `json:"same_person_as,omitempty"`
+	Contradictions []string `json:"contradictions,omitempty"`
+	Inherited      string   `json:"inherited_trust,omitempty"`
+	From           string   `json:"inherited_from,omitempty"`
 }
 
 func contactToJSON(c client.Contact) contactJSON {
-	return contactJSON{c.Name, c.State.String(), c.Degraded, c.Verified, c.Created,
-		c.Trust.String(), c.TrustWords(), c.Via, c.Names}
+	j := contactJSON{Name: c.Name, State: c.State.String(), Degraded: c.Degraded, Verified: c.Verified, Created: c.Created,
+		Trust: c.Trust.String(), Shown: c.TrustWords(), Via: c.Via, Names: c.Names,
+		Follows: c.Kin.Follows, FollowedBy: c.Kin.FollowedBy, Same: c.Kin.Same, Contradictions: c.Kin.Contradictions}
+	if c.Kin.From != "" {
+		j.Inherited, j.From = c.Kin.Trust.String(), c.Kin.From
+	}
+	return j
 }
 
 func printContacts(w io.Writer, contacts []client.Contact, asJSON bool) error {
@@ -92,11 +104,11 @@ func printContacts(w io.Writer, contacts []client.Contact, asJSON bool) error {
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range contacts {
-		note := ""
+		notes := c.Kin.Lines()
 		if c.Degraded {
-			note = "degraded"
+			notes = append(notes, "degraded")
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", printable(c.Name), c.State, printable(c.TrustWords()), note)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", printable(c.Name), c.State, printable(c.TrustWords()), printable(strings.Join(notes, "; ")))
 	}
 	return t.Flush()
 }

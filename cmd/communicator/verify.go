@@ -81,6 +81,10 @@ func showSafety(ctx context.Context, cmd *cobra.Command, c *client.Client, name 
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(cmd.OutOrStdout(), number)
+	fmt.Fprintln(cmd.OutOrStdout(), number)
+	contact, err := c.Contact(ctx, name)
+	for _, line := range contact.Kin.Lines() {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", printable(contact.Name), printable(line))
+	}
 	return err
 }

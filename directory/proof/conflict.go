@@ -61,6 +61,22 @@ func Conflicts(relations []Relation, names ...Named) []Conflict {
 	return found
 }
 
+// Leads is whether successions lead from one identity to another, and none of those on the
+// way is in a contradiction. Relations are verified.
+func Leads(relations []Relation, from, to Party) bool {
+	odd := map[Party]bool{}
+	for _, c := range Conflicts(relations) {
+		odd[c.Of] = true
+	}
+	successors := map[Party][]Party{}
+	for _, r := range relations {
+		if r.Kind == Succession && !odd[r.A] {
+			successors[r.A] = append(successors[r.A], r.B)
+		}
+	}
+	return reaches(successors, from, to)
+}
+
 // reaches is whether one step or more lead from one party to the other.
 func reaches(successors map[Party][]Party, from, to Party) bool {
 	seen := map[Party]bool{}

@@ -3,6 +3,7 @@ package proof
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -76,6 +77,34 @@ func (r Relation) validate() error {
 		return fmt.Errorf("%w: parties", wire.ErrMalformed)
 	case !wholeSeconds(r.Issued):
 		return fmt.Errorf("%w: time", wire.ErrMalformed)
+	}
+	return nil
+}
+
+// ID names what the relation says, whatever its signatures: SHA-256 of the bytes that are
+// signed, without the label.
+func (r Relation) ID() Hash { return sha256.Sum256(r.body()) }
+
+// Names is whether an identity is one of the two.
+func (r Relation) Names(p Party) bool { return r.A == p || r.B == p }
+
+// AddSignature adds one signature, made elsewhere over [Relation.Message].
+// Errors: [ErrSigner], [ErrSignature], and those of the fields.
+func (r *Relation) AddSignature(key Key, signature Signature) error {
+	message, err := r.Message()
+	if err != nil {
+		return err
+	}
+	if !key.signed(message, signature[:]) {
+		return ErrSignature
+	}
+	switch key {
+	case r.A.Key:
+		r.SigA = signature
+	case r.B.Key:
+		r.SigB = signature
+	default:
+		return ErrSigner
 	}
 	return nil
 }

@@ -154,8 +154,44 @@ func TestForkAndRelationVectors(t *testing.T) {
 		}
 		relations = append(relations, fileVector{name, hex.EncodeToString(file), named(t, r.Verify())})
 	}
+	relations = append(relations, refusedRelations(t, one, two)...)
 	sortVectors(relations)
 	vectors(t, "relations.json", relations)
+}
+
+// refusedRelations are bytes that are no relation, or none that anybody has signed.
+func refusedRelations(t *testing.T, one, two IdDoc) (list []fileVector) {
+	t.Helper()
+	follows := signedRelation(t, Follows(one, two, t0), "alice", "alice 2")
+	equal := signedRelation(t, Equivalent(one, two, t0), "alice", "alice 2")
+	f, err1 := follows.Marshal()
+	e, err2 := equal.Marshal()
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	const party, when = 2 * 32, 2 + 4*32
+	swapped := bytes.Join([][]byte{e[:2], e[2+party : when], e[2 : 2+party], e[when:]}, nil)
+	itself := bytes.Join([][]byte{f[:2], f[2 : 2+party], f[2 : 2+party], f[when:]}, nil)
+	for name, b := range map[string][]byte{
+		"another version": edited(f, 0, 2), "kind 0": edited(f, 1, 0), "kind 3": edited(f, 1, 3),
+		"equivalence signed, succession said": edited(e, 1, 1),
+		"the higher key first":                swapped, "follows itself": itself,
+		"after the year 9999": edited(f, when, 0xff), "another time": edited(f, when+7, 1),
+		"another identity": edited(f, 2, f[2]^1), "another key of B": edited(f, 2+party+32, f[2+party+32]^1),
+		"signatures changed over": bytes.Join([][]byte{f[:138], f[138+64:], f[138 : 138+64]}, nil),
+		"cut":                     f[:len(f)-1], "a byte more": append(bytes.Clone(f), 0), "nothing": nil,
+	} {
+		r, err := ParseRelation(b)
+		if err == nil {
+			err = r.Verify()
+		}
+		if err == nil {
+			t.Errorf("%s: verifies", name)
+			continue
+		}
+		list = append(list, fileVector{name, hex.EncodeToString(b), named(t, err)})
+	}
+	return list
 }
 
 type logVector struct {

@@ -36,6 +36,7 @@ const (
 	DirectoryOp_INVITE    DirectoryOp_Op = 7  // body: Tokens
 	DirectoryOp_UNINVITE  DirectoryOp_Op = 8  // body: Tokens, without expiry
 	DirectoryOp_RECORDS   DirectoryOp_Op = 9  // body: OwnName
+	DirectoryOp_RELATE    DirectoryOp_Op = 10 // body: Relate; key: one of the two that the relation is about
 	DirectoryOp_SUBMIT    DirectoryOp_Op = 16 // body: Submit; from here on the key is an attesting one
 	DirectoryOp_ISSUE     DirectoryOp_Op = 17 // body: Tokens
 	DirectoryOp_WITHDRAW  DirectoryOp_Op = 18 // body: Tokens, without expiry
@@ -55,6 +56,7 @@ var (
 		7:  "INVITE",
 		8:  "UNINVITE",
 		9:  "RECORDS",
+		10: "RELATE",
 		16: "SUBMIT",
 		17: "ISSUE",
 		18: "WITHDRAW",
@@ -71,6 +73,7 @@ var (
 		"INVITE":    7,
 		"UNINVITE":  8,
 		"RECORDS":   9,
+		"RELATE":    10,
 		"SUBMIT":    16,
 		"ISSUE":     17,
 		"WITHDRAW":  18,
@@ -102,7 +105,7 @@ func (x DirectoryOp_Op) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DirectoryOp_Op.Descriptor instead.
 func (DirectoryOp_Op) EnumDescriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{17, 0}
+	return file_directory_proto_rawDescGZIP(), []int{18, 0}
 }
 
 type DirectoryRequest struct {
@@ -123,6 +126,7 @@ type DirectoryRequest struct {
 	//	*DirectoryRequest_PutManifest
 	//	*DirectoryRequest_Cosign
 	//	*DirectoryRequest_Signed
+	//	*DirectoryRequest_Relations
 	Op            isDirectoryRequest_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -291,6 +295,15 @@ func (x *DirectoryRequest) GetSigned() *DirectoryOp {
 	return nil
 }
 
+func (x *DirectoryRequest) GetRelations() *GetRelations {
+	if x != nil {
+		if x, ok := x.Op.(*DirectoryRequest_Relations); ok {
+			return x.Relations
+		}
+	}
+	return nil
+}
+
 type isDirectoryRequest_Op interface {
 	isDirectoryRequest_Op()
 }
@@ -351,6 +364,10 @@ type DirectoryRequest_Signed struct {
 	Signed *DirectoryOp `protobuf:"bytes,14,opt,name=signed,proto3,oneof"`
 }
 
+type DirectoryRequest_Relations struct {
+	Relations *GetRelations `protobuf:"bytes,15,opt,name=relations,proto3,oneof"`
+}
+
 func (*DirectoryRequest_Hello) isDirectoryRequest_Op() {}
 
 func (*DirectoryRequest_Space) isDirectoryRequest_Op() {}
@@ -378,6 +395,8 @@ func (*DirectoryRequest_PutManifest) isDirectoryRequest_Op() {}
 func (*DirectoryRequest_Cosign) isDirectoryRequest_Op() {}
 
 func (*DirectoryRequest_Signed) isDirectoryRequest_Op() {}
+
+func (*DirectoryRequest_Relations) isDirectoryRequest_Op() {}
 
 // GetSpace asks what holds for a namespace.
 type GetSpace struct {
@@ -1152,6 +1171,60 @@ func (x *GetRevocations) GetId() []byte {
 	return nil
 }
 
+// GetRelations asks which successions and equivalences a key has signed: each answers with
+// an ITEM.
+type GetRelations struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     []byte                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Id            []byte                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"` // as in GetRevocations
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRelations) Reset() {
+	*x = GetRelations{}
+	mi := &file_directory_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRelations) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRelations) ProtoMessage() {}
+
+func (x *GetRelations) ProtoReflect() protoreflect.Message {
+	mi := &file_directory_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRelations.ProtoReflect.Descriptor instead.
+func (*GetRelations) Descriptor() ([]byte, []int) {
+	return file_directory_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GetRelations) GetNamespace() []byte {
+	if x != nil {
+		return x.Namespace
+	}
+	return nil
+}
+
+func (x *GetRelations) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
 // Contact asks for permission to write to a name. Asking again with the same id gives
 // the same answer, or a better one.
 type Contact struct {
@@ -1168,7 +1241,7 @@ type Contact struct {
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_directory_proto_msgTypes[14]
+	mi := &file_directory_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1180,7 +1253,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[14]
+	mi := &file_directory_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1193,7 +1266,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{14}
+	return file_directory_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Contact) GetNamespace() []byte {
@@ -1248,7 +1321,7 @@ type PutManifest struct {
 
 func (x *PutManifest) Reset() {
 	*x = PutManifest{}
-	mi := &file_directory_proto_msgTypes[15]
+	mi := &file_directory_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1260,7 +1333,7 @@ func (x *PutManifest) String() string {
 func (*PutManifest) ProtoMessage() {}
 
 func (x *PutManifest) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[15]
+	mi := &file_directory_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1273,7 +1346,7 @@ func (x *PutManifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutManifest.ProtoReflect.Descriptor instead.
 func (*PutManifest) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{15}
+	return file_directory_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PutManifest) GetNamespace() []byte {
@@ -1302,7 +1375,7 @@ type Cosign struct {
 
 func (x *Cosign) Reset() {
 	*x = Cosign{}
-	mi := &file_directory_proto_msgTypes[16]
+	mi := &file_directory_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1314,7 +1387,7 @@ func (x *Cosign) String() string {
 func (*Cosign) ProtoMessage() {}
 
 func (x *Cosign) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[16]
+	mi := &file_directory_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1327,7 +1400,7 @@ func (x *Cosign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cosign.ProtoReflect.Descriptor instead.
 func (*Cosign) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{16}
+	return file_directory_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Cosign) GetNamespace() []byte {
@@ -1364,7 +1437,7 @@ type DirectoryOp struct {
 
 func (x *DirectoryOp) Reset() {
 	*x = DirectoryOp{}
-	mi := &file_directory_proto_msgTypes[17]
+	mi := &file_directory_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1376,7 +1449,7 @@ func (x *DirectoryOp) String() string {
 func (*DirectoryOp) ProtoMessage() {}
 
 func (x *DirectoryOp) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[17]
+	mi := &file_directory_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1389,7 +1462,7 @@ func (x *DirectoryOp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryOp.ProtoReflect.Descriptor instead.
 func (*DirectoryOp) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{17}
+	return file_directory_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DirectoryOp) GetOp() DirectoryOp_Op {
@@ -1433,7 +1506,7 @@ type Register struct {
 
 func (x *Register) Reset() {
 	*x = Register{}
-	mi := &file_directory_proto_msgTypes[18]
+	mi := &file_directory_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +1518,7 @@ func (x *Register) String() string {
 func (*Register) ProtoMessage() {}
 
 func (x *Register) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[18]
+	mi := &file_directory_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +1531,7 @@ func (x *Register) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Register.ProtoReflect.Descriptor instead.
 func (*Register) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{18}
+	return file_directory_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Register) GetNamespace() []byte {
@@ -1496,7 +1569,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_directory_proto_msgTypes[19]
+	mi := &file_directory_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1508,7 +1581,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[19]
+	mi := &file_directory_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1521,7 +1594,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{19}
+	return file_directory_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Entry) GetStatement() []byte {
@@ -1552,6 +1625,67 @@ func (x *Entry) GetOpening() []byte {
 	return nil
 }
 
+// Relate brings a succession or an equivalence of an identity that holds the name.
+type Relate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Namespace     []byte                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Relation      []byte                 `protobuf:"bytes,3,opt,name=relation,proto3" json:"relation,omitempty"` // 266 bytes, docs/namespace.md
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Relate) Reset() {
+	*x = Relate{}
+	mi := &file_directory_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Relate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Relate) ProtoMessage() {}
+
+func (x *Relate) ProtoReflect() protoreflect.Message {
+	mi := &file_directory_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Relate.ProtoReflect.Descriptor instead.
+func (*Relate) Descriptor() ([]byte, []int) {
+	return file_directory_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Relate) GetNamespace() []byte {
+	if x != nil {
+		return x.Namespace
+	}
+	return nil
+}
+
+func (x *Relate) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Relate) GetRelation() []byte {
+	if x != nil {
+		return x.Relation
+	}
+	return nil
+}
+
 type OwnName struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Namespace     []byte                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
@@ -1562,7 +1696,7 @@ type OwnName struct {
 
 func (x *OwnName) Reset() {
 	*x = OwnName{}
-	mi := &file_directory_proto_msgTypes[20]
+	mi := &file_directory_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +1708,7 @@ func (x *OwnName) String() string {
 func (*OwnName) ProtoMessage() {}
 
 func (x *OwnName) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[20]
+	mi := &file_directory_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +1721,7 @@ func (x *OwnName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OwnName.ProtoReflect.Descriptor instead.
 func (*OwnName) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{20}
+	return file_directory_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *OwnName) GetNamespace() []byte {
@@ -1621,7 +1755,7 @@ type Stock struct {
 
 func (x *Stock) Reset() {
 	*x = Stock{}
-	mi := &file_directory_proto_msgTypes[21]
+	mi := &file_directory_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1767,7 @@ func (x *Stock) String() string {
 func (*Stock) ProtoMessage() {}
 
 func (x *Stock) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[21]
+	mi := &file_directory_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1780,7 @@ func (x *Stock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stock.ProtoReflect.Descriptor instead.
 func (*Stock) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{21}
+	return file_directory_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Stock) GetOneTime() uint32 {
@@ -1716,7 +1850,7 @@ type Upload struct {
 
 func (x *Upload) Reset() {
 	*x = Upload{}
-	mi := &file_directory_proto_msgTypes[22]
+	mi := &file_directory_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1728,7 +1862,7 @@ func (x *Upload) String() string {
 func (*Upload) ProtoMessage() {}
 
 func (x *Upload) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[22]
+	mi := &file_directory_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1741,7 +1875,7 @@ func (x *Upload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upload.ProtoReflect.Descriptor instead.
 func (*Upload) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{22}
+	return file_directory_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Upload) GetNamespace() []byte {
@@ -1777,7 +1911,7 @@ type SetRule struct {
 
 func (x *SetRule) Reset() {
 	*x = SetRule{}
-	mi := &file_directory_proto_msgTypes[23]
+	mi := &file_directory_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1789,7 +1923,7 @@ func (x *SetRule) String() string {
 func (*SetRule) ProtoMessage() {}
 
 func (x *SetRule) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[23]
+	mi := &file_directory_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1802,7 +1936,7 @@ func (x *SetRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRule.ProtoReflect.Descriptor instead.
 func (*SetRule) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{23}
+	return file_directory_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SetRule) GetNamespace() []byte {
@@ -1845,7 +1979,7 @@ type ListRequests struct {
 
 func (x *ListRequests) Reset() {
 	*x = ListRequests{}
-	mi := &file_directory_proto_msgTypes[24]
+	mi := &file_directory_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1857,7 +1991,7 @@ func (x *ListRequests) String() string {
 func (*ListRequests) ProtoMessage() {}
 
 func (x *ListRequests) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[24]
+	mi := &file_directory_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1870,7 +2004,7 @@ func (x *ListRequests) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequests.ProtoReflect.Descriptor instead.
 func (*ListRequests) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{24}
+	return file_directory_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListRequests) GetNamespace() []byte {
@@ -1905,7 +2039,7 @@ type Waiting struct {
 
 func (x *Waiting) Reset() {
 	*x = Waiting{}
-	mi := &file_directory_proto_msgTypes[25]
+	mi := &file_directory_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1917,7 +2051,7 @@ func (x *Waiting) String() string {
 func (*Waiting) ProtoMessage() {}
 
 func (x *Waiting) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[25]
+	mi := &file_directory_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1930,7 +2064,7 @@ func (x *Waiting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
 func (*Waiting) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{25}
+	return file_directory_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Waiting) GetRequest() []byte {
@@ -1966,7 +2100,7 @@ type Decide struct {
 
 func (x *Decide) Reset() {
 	*x = Decide{}
-	mi := &file_directory_proto_msgTypes[26]
+	mi := &file_directory_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1978,7 +2112,7 @@ func (x *Decide) String() string {
 func (*Decide) ProtoMessage() {}
 
 func (x *Decide) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[26]
+	mi := &file_directory_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1991,7 +2125,7 @@ func (x *Decide) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decide.ProtoReflect.Descriptor instead.
 func (*Decide) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{26}
+	return file_directory_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Decide) GetNamespace() []byte {
@@ -2036,7 +2170,7 @@ type Tokens struct {
 
 func (x *Tokens) Reset() {
 	*x = Tokens{}
-	mi := &file_directory_proto_msgTypes[27]
+	mi := &file_directory_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2048,7 +2182,7 @@ func (x *Tokens) String() string {
 func (*Tokens) ProtoMessage() {}
 
 func (x *Tokens) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[27]
+	mi := &file_directory_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2061,7 +2195,7 @@ func (x *Tokens) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tokens.ProtoReflect.Descriptor instead.
 func (*Tokens) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{27}
+	return file_directory_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Tokens) GetNamespace() []byte {
@@ -2110,7 +2244,7 @@ type Submit struct {
 
 func (x *Submit) Reset() {
 	*x = Submit{}
-	mi := &file_directory_proto_msgTypes[28]
+	mi := &file_directory_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2256,7 @@ func (x *Submit) String() string {
 func (*Submit) ProtoMessage() {}
 
 func (x *Submit) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[28]
+	mi := &file_directory_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2135,7 +2269,7 @@ func (x *Submit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submit.ProtoReflect.Descriptor instead.
 func (*Submit) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{28}
+	return file_directory_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Submit) GetNamespace() []byte {
@@ -2164,7 +2298,7 @@ type SetSpace struct {
 
 func (x *SetSpace) Reset() {
 	*x = SetSpace{}
-	mi := &file_directory_proto_msgTypes[29]
+	mi := &file_directory_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2310,7 @@ func (x *SetSpace) String() string {
 func (*SetSpace) ProtoMessage() {}
 
 func (x *SetSpace) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[29]
+	mi := &file_directory_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2323,7 @@ func (x *SetSpace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSpace.ProtoReflect.Descriptor instead.
 func (*SetSpace) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{29}
+	return file_directory_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SetSpace) GetNamespace() []byte {
@@ -2239,14 +2373,15 @@ type DirectoryResponse struct {
 	Leaf              uint64                 `protobuf:"varint,15,opt,name=leaf,proto3" json:"leaf,omitempty"`            // register, submit: the first statement's place in the log
 	More              bool                   `protobuf:"varint,16,opt,name=more,proto3" json:"more,omitempty"`            // the page ended before the list did
 	Draining          bool                   `protobuf:"varint,17,opt,name=draining,proto3" json:"draining,omitempty"`
-	Records           [][]byte               `protobuf:"bytes,18,rep,name=records,proto3" json:"records,omitempty"` // sealed records for the overlay, one for each week from now on
+	Relation          []byte                 `protobuf:"bytes,19,opt,name=relation,proto3" json:"relation,omitempty"` // ITEM of relations
+	Records           [][]byte               `protobuf:"bytes,18,rep,name=records,proto3" json:"records,omitempty"`   // sealed records for the overlay, one for each week from now on
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
 
 func (x *DirectoryResponse) Reset() {
 	*x = DirectoryResponse{}
-	mi := &file_directory_proto_msgTypes[30]
+	mi := &file_directory_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2258,7 +2393,7 @@ func (x *DirectoryResponse) String() string {
 func (*DirectoryResponse) ProtoMessage() {}
 
 func (x *DirectoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_directory_proto_msgTypes[30]
+	mi := &file_directory_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2271,7 +2406,7 @@ func (x *DirectoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryResponse.ProtoReflect.Descriptor instead.
 func (*DirectoryResponse) Descriptor() ([]byte, []int) {
-	return file_directory_proto_rawDescGZIP(), []int{30}
+	return file_directory_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DirectoryResponse) GetStatus() uint32 {
@@ -2393,6 +2528,13 @@ func (x *DirectoryResponse) GetDraining() bool {
 	return false
 }
 
+func (x *DirectoryResponse) GetRelation() []byte {
+	if x != nil {
+		return x.Relation
+	}
+	return nil
+}
+
 func (x *DirectoryResponse) GetRecords() [][]byte {
 	if x != nil {
 		return x.Records
@@ -2404,7 +2546,7 @@ var File_directory_proto protoreflect.FileDescriptor
 
 const file_directory_proto_rawDesc = "" +
 	"\n" +
-	"\x0fdirectory.proto\x12\x11communicator.wire\x1a\vframe.proto\"\xfc\x06\n" +
+	"\x0fdirectory.proto\x12\x11communicator.wire\x1a\vframe.proto\"\xbd\a\n" +
 	"\x10DirectoryRequest\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.communicator.wire.HelloH\x00R\x05hello\x123\n" +
 	"\x05space\x18\x02 \x01(\v2\x1b.communicator.wire.GetSpaceH\x00R\x05space\x12?\n" +
@@ -2424,7 +2566,8 @@ const file_directory_proto_rawDesc = "" +
 	"\acontact\x18\v \x01(\v2\x1a.communicator.wire.ContactH\x00R\acontact\x12C\n" +
 	"\fput_manifest\x18\f \x01(\v2\x1e.communicator.wire.PutManifestH\x00R\vputManifest\x123\n" +
 	"\x06cosign\x18\r \x01(\v2\x19.communicator.wire.CosignH\x00R\x06cosign\x128\n" +
-	"\x06signed\x18\x0e \x01(\v2\x1e.communicator.wire.DirectoryOpH\x00R\x06signedB\x04\n" +
+	"\x06signed\x18\x0e \x01(\v2\x1e.communicator.wire.DirectoryOpH\x00R\x06signed\x12?\n" +
+	"\trelations\x18\x0f \x01(\v2\x1f.communicator.wire.GetRelationsH\x00R\trelationsB\x04\n" +
 	"\x02op\"(\n" +
 	"\bGetSpace\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\fR\tnamespace\"\xd7\x01\n" +
@@ -2477,6 +2620,9 @@ const file_directory_proto_rawDesc = "" +
 	"\x04leaf\x18\x04 \x01(\x04R\x04leaf\">\n" +
 	"\x0eGetRevocations\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\fR\tnamespace\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\fR\x02id\"<\n" +
+	"\fGetRelations\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\fR\tnamespace\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\fR\x02id\"\xa9\x01\n" +
 	"\aContact\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\fR\tnamespace\x12\x12\n" +
@@ -2493,12 +2639,12 @@ const file_directory_proto_rawDesc = "" +
 	"\n" +
 	"checkpoint\x18\x02 \x01(\fR\n" +
 	"checkpoint\x12\x14\n" +
-	"\x05lines\x18\x03 \x03(\fR\x05lines\"\xbd\x02\n" +
+	"\x05lines\x18\x03 \x03(\fR\x05lines\"\xc9\x02\n" +
 	"\vDirectoryOp\x121\n" +
 	"\x02op\x18\x01 \x01(\x0e2!.communicator.wire.DirectoryOp.OpR\x02op\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x1c\n" +
-	"\tsignature\x18\x04 \x01(\fR\tsignature\"\xb6\x01\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\"\xc2\x01\n" +
 	"\x02Op\x12\b\n" +
 	"\x04NONE\x10\x00\x12\f\n" +
 	"\bREGISTER\x10\x01\x12\t\n" +
@@ -2514,6 +2660,9 @@ const file_directory_proto_rawDesc = "" +
 	"\bUNINVITE\x10\b\x12\v\n" +
 	"\aRECORDS\x10\t\x12\n" +
 	"\n" +
+	"\x06RELATE\x10\n" +
+	"\x12\n" +
+	"\n" +
 	"\x06SUBMIT\x10\x10\x12\t\n" +
 	"\x05ISSUE\x10\x11\x12\f\n" +
 	"\bWITHDRAW\x10\x12\x12\r\n" +
@@ -2526,7 +2675,11 @@ const file_directory_proto_rawDesc = "" +
 	"\tstatement\x18\x01 \x01(\fR\tstatement\x12\x1a\n" +
 	"\bidentity\x18\x02 \x01(\fR\bidentity\x12\x16\n" +
 	"\x06secret\x18\x03 \x01(\fR\x06secret\x12\x18\n" +
-	"\aopening\x18\x04 \x01(\fR\aopening\";\n" +
+	"\aopening\x18\x04 \x01(\fR\aopening\"V\n" +
+	"\x06Relate\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\fR\tnamespace\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
+	"\brelation\x18\x03 \x01(\fR\brelation\";\n" +
 	"\aOwnName\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\fR\tnamespace\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"\xe1\x01\n" +
@@ -2574,7 +2727,7 @@ const file_directory_proto_rawDesc = "" +
 	"\tnamespace\x18\x01 \x01(\fR\tnamespace\x12\x12\n" +
 	"\x04rule\x18\x02 \x01(\rR\x04rule\x12\x19\n" +
 	"\bper_hour\x18\x03 \x01(\rR\aperHour\x12\x1b\n" +
-	"\twork_bits\x18\x04 \x01(\rR\bworkBits\"\xa4\x05\n" +
+	"\twork_bits\x18\x04 \x01(\rR\bworkBits\"\xc0\x05\n" +
 	"\x11DirectoryResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\rR\x06status\x12.\n" +
 	"\x13retry_after_seconds\x18\x02 \x01(\rR\x11retryAfterSeconds\x123\n" +
@@ -2597,7 +2750,8 @@ const file_directory_proto_rawDesc = "" +
 	"revocation\x12\x12\n" +
 	"\x04leaf\x18\x0f \x01(\x04R\x04leaf\x12\x12\n" +
 	"\x04more\x18\x10 \x01(\bR\x04more\x12\x1a\n" +
-	"\bdraining\x18\x11 \x01(\bR\bdraining\x12\x18\n" +
+	"\bdraining\x18\x11 \x01(\bR\bdraining\x12\x1a\n" +
+	"\brelation\x18\x13 \x01(\fR\brelation\x12\x18\n" +
 	"\arecords\x18\x12 \x03(\fR\arecordsB\x16Z\x14communicator/wire/pbb\x06proto3"
 
 var (
@@ -2613,7 +2767,7 @@ func file_directory_proto_rawDescGZIP() []byte {
 }
 
 var file_directory_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_directory_proto_goTypes = []any{
 	(DirectoryOp_Op)(0),       // 0: communicator.wire.DirectoryOp.Op
 	(*DirectoryRequest)(nil),  // 1: communicator.wire.DirectoryRequest
@@ -2630,29 +2784,31 @@ var file_directory_proto_goTypes = []any{
 	(*GetStatements)(nil),     // 12: communicator.wire.GetStatements
 	(*Logged)(nil),            // 13: communicator.wire.Logged
 	(*GetRevocations)(nil),    // 14: communicator.wire.GetRevocations
-	(*Contact)(nil),           // 15: communicator.wire.Contact
-	(*PutManifest)(nil),       // 16: communicator.wire.PutManifest
-	(*Cosign)(nil),            // 17: communicator.wire.Cosign
-	(*DirectoryOp)(nil),       // 18: communicator.wire.DirectoryOp
-	(*Register)(nil),          // 19: communicator.wire.Register
-	(*Entry)(nil),             // 20: communicator.wire.Entry
-	(*OwnName)(nil),           // 21: communicator.wire.OwnName
-	(*Stock)(nil),             // 22: communicator.wire.Stock
-	(*Upload)(nil),            // 23: communicator.wire.Upload
-	(*SetRule)(nil),           // 24: communicator.wire.SetRule
-	(*ListRequests)(nil),      // 25: communicator.wire.ListRequests
-	(*Waiting)(nil),           // 26: communicator.wire.Waiting
-	(*Decide)(nil),            // 27: communicator.wire.Decide
-	(*Tokens)(nil),            // 28: communicator.wire.Tokens
-	(*Submit)(nil),            // 29: communicator.wire.Submit
-	(*SetSpace)(nil),          // 30: communicator.wire.SetSpace
-	(*DirectoryResponse)(nil), // 31: communicator.wire.DirectoryResponse
-	(*Hello)(nil),             // 32: communicator.wire.Hello
-	(*ProofOfWork)(nil),       // 33: communicator.wire.ProofOfWork
-	(*HelloReply)(nil),        // 34: communicator.wire.HelloReply
+	(*GetRelations)(nil),      // 15: communicator.wire.GetRelations
+	(*Contact)(nil),           // 16: communicator.wire.Contact
+	(*PutManifest)(nil),       // 17: communicator.wire.PutManifest
+	(*Cosign)(nil),            // 18: communicator.wire.Cosign
+	(*DirectoryOp)(nil),       // 19: communicator.wire.DirectoryOp
+	(*Register)(nil),          // 20: communicator.wire.Register
+	(*Entry)(nil),             // 21: communicator.wire.Entry
+	(*Relate)(nil),            // 22: communicator.wire.Relate
+	(*OwnName)(nil),           // 23: communicator.wire.OwnName
+	(*Stock)(nil),             // 24: communicator.wire.Stock
+	(*Upload)(nil),            // 25: communicator.wire.Upload
+	(*SetRule)(nil),           // 26: communicator.wire.SetRule
+	(*ListRequests)(nil),      // 27: communicator.wire.ListRequests
+	(*Waiting)(nil),           // 28: communicator.wire.Waiting
+	(*Decide)(nil),            // 29: communicator.wire.Decide
+	(*Tokens)(nil),            // 30: communicator.wire.Tokens
+	(*Submit)(nil),            // 31: communicator.wire.Submit
+	(*SetSpace)(nil),          // 32: communicator.wire.SetSpace
+	(*DirectoryResponse)(nil), // 33: communicator.wire.DirectoryResponse
+	(*Hello)(nil),             // 34: communicator.wire.Hello
+	(*ProofOfWork)(nil),       // 35: communicator.wire.ProofOfWork
+	(*HelloReply)(nil),        // 36: communicator.wire.HelloReply
 }
 var file_directory_proto_depIdxs = []int32{
-	32, // 0: communicator.wire.DirectoryRequest.hello:type_name -> communicator.wire.Hello
+	34, // 0: communicator.wire.DirectoryRequest.hello:type_name -> communicator.wire.Hello
 	2,  // 1: communicator.wire.DirectoryRequest.space:type_name -> communicator.wire.GetSpace
 	4,  // 2: communicator.wire.DirectoryRequest.manifests:type_name -> communicator.wire.GetManifests
 	5,  // 3: communicator.wire.DirectoryRequest.attestation:type_name -> communicator.wire.GetAttestation
@@ -2662,26 +2818,27 @@ var file_directory_proto_depIdxs = []int32{
 	10, // 7: communicator.wire.DirectoryRequest.tags:type_name -> communicator.wire.GetTags
 	12, // 8: communicator.wire.DirectoryRequest.statements:type_name -> communicator.wire.GetStatements
 	14, // 9: communicator.wire.DirectoryRequest.revocations:type_name -> communicator.wire.GetRevocations
-	15, // 10: communicator.wire.DirectoryRequest.contact:type_name -> communicator.wire.Contact
-	16, // 11: communicator.wire.DirectoryRequest.put_manifest:type_name -> communicator.wire.PutManifest
-	17, // 12: communicator.wire.DirectoryRequest.cosign:type_name -> communicator.wire.Cosign
-	18, // 13: communicator.wire.DirectoryRequest.signed:type_name -> communicator.wire.DirectoryOp
-	33, // 14: communicator.wire.Contact.work:type_name -> communicator.wire.ProofOfWork
-	0,  // 15: communicator.wire.DirectoryOp.op:type_name -> communicator.wire.DirectoryOp.Op
-	20, // 16: communicator.wire.Register.entry:type_name -> communicator.wire.Entry
-	20, // 17: communicator.wire.Submit.entries:type_name -> communicator.wire.Entry
-	34, // 18: communicator.wire.DirectoryResponse.hello:type_name -> communicator.wire.HelloReply
-	3,  // 19: communicator.wire.DirectoryResponse.space:type_name -> communicator.wire.Space
-	9,  // 20: communicator.wire.DirectoryResponse.proof:type_name -> communicator.wire.Proof
-	11, // 21: communicator.wire.DirectoryResponse.tags:type_name -> communicator.wire.Tagged
-	13, // 22: communicator.wire.DirectoryResponse.logged:type_name -> communicator.wire.Logged
-	22, // 23: communicator.wire.DirectoryResponse.stock:type_name -> communicator.wire.Stock
-	26, // 24: communicator.wire.DirectoryResponse.waiting:type_name -> communicator.wire.Waiting
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	16, // 10: communicator.wire.DirectoryRequest.contact:type_name -> communicator.wire.Contact
+	17, // 11: communicator.wire.DirectoryRequest.put_manifest:type_name -> communicator.wire.PutManifest
+	18, // 12: communicator.wire.DirectoryRequest.cosign:type_name -> communicator.wire.Cosign
+	19, // 13: communicator.wire.DirectoryRequest.signed:type_name -> communicator.wire.DirectoryOp
+	15, // 14: communicator.wire.DirectoryRequest.relations:type_name -> communicator.wire.GetRelations
+	35, // 15: communicator.wire.Contact.work:type_name -> communicator.wire.ProofOfWork
+	0,  // 16: communicator.wire.DirectoryOp.op:type_name -> communicator.wire.DirectoryOp.Op
+	21, // 17: communicator.wire.Register.entry:type_name -> communicator.wire.Entry
+	21, // 18: communicator.wire.Submit.entries:type_name -> communicator.wire.Entry
+	36, // 19: communicator.wire.DirectoryResponse.hello:type_name -> communicator.wire.HelloReply
+	3,  // 20: communicator.wire.DirectoryResponse.space:type_name -> communicator.wire.Space
+	9,  // 21: communicator.wire.DirectoryResponse.proof:type_name -> communicator.wire.Proof
+	11, // 22: communicator.wire.DirectoryResponse.tags:type_name -> communicator.wire.Tagged
+	13, // 23: communicator.wire.DirectoryResponse.logged:type_name -> communicator.wire.Logged
+	24, // 24: communicator.wire.DirectoryResponse.stock:type_name -> communicator.wire.Stock
+	28, // 25: communicator.wire.DirectoryResponse.waiting:type_name -> communicator.wire.Waiting
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_directory_proto_init() }
@@ -2705,6 +2862,7 @@ func file_directory_proto_init() {
 		(*DirectoryRequest_PutManifest)(nil),
 		(*DirectoryRequest_Cosign)(nil),
 		(*DirectoryRequest_Signed)(nil),
+		(*DirectoryRequest_Relations)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2712,7 +2870,7 @@ func file_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_directory_proto_rawDesc), len(file_directory_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
