@@ -143,12 +143,26 @@ func (d *DHT) reach(ctx context.Context, p peer.AddrInfo) bool {
 	if p.ID == d.host.ID() || d.host.Connect(ctx, p) != nil { // which has identified it
 		return false
 	}
-	spoken, err := d.host.Peerstore().SupportsProtocols(p.ID, d.cfg.protocol())
-	if err != nil || len(spoken) == 0 {
+	if !d.serves(ctx, p.ID) {
 		return false
 	}
-	_, err = d.kad.RoutingTable().TryAddPeer(p.ID, true, false)
+	_, err := d.kad.RoutingTable().TryAddPeer(p.ID, true, false)
 	return err == nil
+}
+
+// serves says whether a peer that is connected is a server of the overlay. One that has
+// just started may have told others who it is before it was one: then it is asked.
+func (d *DHT) serves(ctx context.Context, p peer.ID) bool {
+	spoken, err := d.host.Peerstore().SupportsProtocols(p, d.cfg.protocol())
+	if err != nil || len(spoken) > 0 {
+		return err == nil
+	}
+	s, err := d.host.NewStream(ctx, p, d.cfg.protocol())
+	if err != nil {
+		return false
+	}
+	_ = s.Reset()
+	return true
 }
 
 // Warm puts servers of the overlay into the routing table without asking them, for

@@ -71,6 +71,23 @@ func TestOnlyAcknowledgedCopiesCount(t *testing.T) {
 	})
 }
 
+// TestServerThatHasJustStarted: who has connected before a node said that it is a server
+// finds it all the same.
+func TestServerThatHasJustStarted(t *testing.T) {
+	inWorld(t, 11, 3, func(t *testing.T, w *world) {
+		d, early := w.add(w.host(), Config{}), w.peers[0]
+		if err := d.host.Connect(t.Context(), early); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.host.Peerstore().RemoveProtocols(early.ID, d.cfg.protocol()); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Bootstrap(t.Context(), []peer.AddrInfo{early}); err != nil || d.Stats().Peers != 1 {
+			t.Errorf("%d peers, %v", d.Stats().Peers, err)
+		}
+	})
+}
+
 func TestClosedAndAlone(t *testing.T) {
 	inWorld(t, 10, 3, func(t *testing.T, w *world) {
 		alone := w.add(w.host(), Config{})
