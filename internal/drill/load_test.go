@@ -203,16 +203,24 @@ func (l *load) check(within time.Duration) {
 func until(t testing.TB, within time.Duration, what string, holds func() bool) time.Duration {
 	t.Helper()
 	began := time.Now()
+	if !holdsWithin(within, holds) {
+		t.Fatalf("after %v still not: %s", within, what)
+	}
+	return time.Since(began)
+}
+
+// holdsWithin waits until something holds, and says whether it did in time.
+func holdsWithin(within time.Duration, holds func() bool) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for limit := time.After(within); !holds(); {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("after %v still not: %s", within, what)
+			return false
 		}
 	}
-	return time.Since(began)
+	return true
 }
 
 // eagerHost makes hosts of the production kind that dial again at once: libp2p waits
@@ -241,8 +249,15 @@ func (h eager) Connect(ctx context.Context, to peer.AddrInfo) error {
 // before, and says how long.
 func (l *load) caughtUp(accepted int, within time.Duration) time.Duration {
 	l.t.Helper()
-	return until(l.t, within, "what was accepted has arrived", func() bool {
-		left, _ := l.ledger.left()
-		return l.ledger.accepted()-left >= accepted
-	})
+	return until(l.t, within, "what was accepted has arrived", func() bool { return l.arrived(accepted) })
+}
+
+// catchesUp waits for the same, and says whether it came.
+func (l *load) catchesUp(accepted int, within time.Duration) bool {
+	return holdsWithin(within, func() bool { return l.arrived(accepted) })
+}
+
+func (l *load) arrived(accepted int) bool {
+	left, _ := l.ledger.left()
+	return l.ledger.accepted()-left >= accepted
 }
