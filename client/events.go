@@ -129,6 +129,15 @@ type IdentityRelated struct {
 	Kin     Kin
 }
 
+// NameVetoed is a warning: a contact brings the word of a name's key against what the
+// namespace says of the name. Whoever the namespace gives it to is not believed.
+type NameVetoed struct {
+	Contact string // who brought it
+	Name    string
+	Version uint32 // of the statement that is objected to
+}
+
+func (NameVetoed) isEvent()       {}
 func (IdentityRelated) isEvent()  {}
 func (RequestChanged) isEvent()   {}
 func (ClaimChecked) isEvent()     {}

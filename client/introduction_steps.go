@@ -31,6 +31,11 @@ func (c *Client) absorbItems(tx *store.Tx, in *arrival, r *relation, m particle.
 			return err
 		}
 	}
+	if m.Veto != nil {
+		if err := c.absorbVeto(tx, in, r, m.Veto); err != nil {
+			return err
+		}
+	}
 	if m.Introduction != nil {
 		return c.absorbIntroduction(tx, in, r, *m.Introduction)
 	}

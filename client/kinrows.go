@@ -86,9 +86,9 @@ func keepRelation(tx *store.Tx, contact store.ID, rel proof.Relation) (fresh boo
 	return true, tx.SetSetting(key, raw)
 }
 
-// forgetRelations drops what a contact told, and what it was told.
+// forgetRelations drops what a contact told of relations and vetoes, and what it was told.
 func forgetRelations(tx *store.Tx, contact store.ID) error {
-	for _, prefix := range []string{relationIn, relationTell} {
+	for _, prefix := range []string{relationIn, relationTell, vetoBrought, vetoTell} {
 		keys, err := tx.SettingKeys(prefix + idText(contact) + "/")
 		if err != nil {
 			return err

@@ -23,16 +23,20 @@ var ErrNothingToObject = errors.New("client: nothing that you can object to")
 
 // Objection is a veto of what was said about a name of ours.
 type Objection struct {
-	Version uint32
-	Change  proof.Change
-	Sent    int // directories that have it
+	Version   uint32
+	Change    proof.Change
+	Sent      int      // directories that have it
+	InOverlay bool     // and so has the overlay
+	Told      []string // contacts who know us by the name, now or as soon as they can be reached
 }
 
 // Object vetoes the change of a name of ours that is not settled yet: at all directories of
-// the namespace that can be reached. Doing it again reaches those that were not.
+// the namespace that can be reached, in the overlay, and to the contacts who know us by the
+// name, since the namespace's directories may keep it to themselves. Doing it again reaches
+// those that were not reached.
 //
 // Errors: [ErrNoName], [ErrNothingToObject], those of lookup.Lookup and client/directory if
-// no directory took it.
+// neither a directory took it nor the overlay.
 func (c *Client) Object(ctx context.Context, name string) (Objection, error) {
 	row, err := c.findName(ctx, name)
 	if err != nil {
@@ -52,10 +56,14 @@ func (c *Client) Object(ctx context.Context, name string) (Objection, error) {
 	if err != nil {
 		return Objection{}, err
 	}
-	if veto, err = said(ctx, p, veto, key); err != nil {
+	if veto, err = said(ctx, p, row, veto, key); err != nil {
 		return Objection{}, err
 	}
 	o := Objection{Version: veto.Version, Change: change}
+	row, err = c.keepVeto(ctx, row, veto, p.space.Manifest.Hold)
+	if err != nil {
+		return o, err
+	}
 	network, _, err := c.named(ctx, nil)
 	if err != nil {
 		return o, err
@@ -68,14 +76,18 @@ func (c *Client) Object(ctx context.Context, name string) (Objection, error) {
 		}
 		o.Sent++
 	}
-	if o.Sent > 0 {
-		problems = nil
-	}
-	return o, problems
+	return c.spread(ctx, row, p, veto, o, problems)
 }
 
-// said returns the veto that a directory has already, of an earlier call, or signs this one.
-func said(ctx context.Context, p place, veto proof.Statement, key ed25519.PrivateKey) (proof.Statement, error) {
+// said returns the veto of an earlier call, which is kept here or at a directory, or signs
+// this one.
+func said(ctx context.Context, p place, row ownName, veto proof.Statement, key ed25519.PrivateKey) (proof.Statement, error) {
+	for _, b := range row.Vetoes {
+		s, err := proof.ParseStatement(b)
+		if err == nil && s.Version == veto.Version && s.Prev == veto.Prev {
+			return s, nil
+		}
+	}
 	list, err := p.dir.Revocations(ctx, p.space.Chain, veto.Key)
 	var refused *wire.StatusError
 	if err != nil && !errors.As(err, &refused) {

@@ -24,6 +24,9 @@ type OwnName struct {
 	// Published is when its records were last put into the overlay; zero if they never
 	// were, and the namespace's directories alone know the name.
 	Published time.Time
+	// Objected is when vetoes of ours were last put into the overlay; zero if they never
+	// were.
+	Objected time.Time
 }
 
 // ownName is the row of a name of ours. Several calls and processes may work on one name,
@@ -44,7 +47,11 @@ type ownName struct {
 	Manifest  uint32    `json:"manifest,omitempty"`  // of the namespace, when the records were fetched
 	Published time.Time `json:"published"`
 	Stocked   time.Time `json:"stocked"`
-	Told      uint32    `json:"told,omitempty"` // the version of somebody else's that we were told of
+	// Vetoes are ours, Objected when their records were last put into the overlay.
+	Vetoes      [][]byte  `json:"vetoes,omitempty"`
+	VetoRecords [][]byte  `json:"veto_records,omitempty"`
+	Objected    time.Time `json:"objected,omitzero"`
+	Told        uint32    `json:"told,omitempty"` // the version of somebody else's that we were told of
 }
 
 const nameSetting = "own-name/"
@@ -73,7 +80,8 @@ func (o ownName) public() (OwnName, error) {
 		return OwnName{}, err
 	}
 	id, _, err := o.identity()
-	out := OwnName{Name: o.Name, Namespace: ns, Label: proof.Name(o.Label), Attested: len(o.Statement) > 0, Identity: id.Doc()}
+	out := OwnName{Name: o.Name, Namespace: ns, Label: proof.Name(o.Label), Attested: len(o.Statement) > 0, Identity: id.Doc(),
+		Objected: o.Objected}
 	if len(o.Records) > 0 { // a directory without the zone key makes none
 		out.Published = o.Published
 	}

@@ -25,37 +25,47 @@ func (c *Client) publishName(ctx context.Context, row ownName, p place) (ownName
 	if err != nil {
 		return row, err
 	}
-	var due [][]byte
 	now := c.now()
-	for _, b := range row.Records {
-		if r, err := record.Parse(b); err == nil && !now.Before(r.NotBefore) && now.Before(r.NotAfter) {
-			due = append(due, b)
-		}
-	}
+	due := validNow(row.Records, now)
 	if len(due) > 0 {
-		if err := c.publishRecords(ctx, p, due); err != nil {
+		if err := c.publishRecords(ctx, due, p.space.Peers, false); err != nil {
 			return row, err
 		}
 	}
 	return c.changeName(ctx, row.setting(), func(at *ownName) { at.Published = now })
 }
 
-// publishRecords asks a directory of the namespace, or else an agent of ours, to publish.
-func (c *Client) publishRecords(ctx context.Context, p place, due [][]byte) error {
+// validNow are the records that a node takes at a time.
+func validNow(records [][]byte, now time.Time) (due [][]byte) {
+	for _, b := range records {
+		if r, err := record.Parse(b); err == nil && !now.Before(r.NotBefore) && now.Before(r.NotAfter) {
+			due = append(due, b)
+		}
+	}
+	return due
+}
+
+// publishRecords asks one of these directories, or else an agent of ours, to publish; our
+// agents first where the directories may not want it published.
+func (c *Client) publishRecords(ctx context.Context, due [][]byte, directories []string, oursFirst bool) error {
 	network, _, err := c.named(ctx, nil)
 	if err != nil {
 		return err
 	}
-	through := slices.Clone(p.space.Peers)
+	var own []string
 	err = c.st.View(ctx, func(tx *store.Tx) error {
-		own, err := ownAgents(tx, RoleSending|RoleReceiving, AgentActive)
-		for _, a := range own {
-			through = append(through, a.uri.String())
+		agents, err := ownAgents(tx, RoleSending|RoleReceiving, AgentActive)
+		for _, a := range agents {
+			own = append(own, a.uri.String())
 		}
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	through := slices.Concat(directories, own)
+	if oursFirst {
+		through = slices.Concat(own, directories)
 	}
 	problems := lookup.ErrUnreachable
 	for _, uri := range through {

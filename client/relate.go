@@ -12,7 +12,6 @@ import (
 	"communicator/client/directory"
 	"communicator/client/store"
 	"communicator/directory/proof"
-	"communicator/particle"
 	"communicator/wire"
 )
 
@@ -21,9 +20,8 @@ import (
 // brings it; whoever is told learns that the two belong together, so nobody is told who
 // need not be.
 //
-//	"relation-own/" id                   → what we said
-//	"relation-tell/" contact "/" id      → session in which this contact was told last; empty: not yet
-//	"relation/" contact "/" id           → what a contact told us; contact zeros: a directory
+//	"relation-own/", "relation-tell/" → what we said, and who was told: see [told]
+//	"relation/" contact "/" id        → what a contact told us; contact zeros: a directory
 
 // Errors of [Client.Relate].
 var (
@@ -83,16 +81,8 @@ func (c *Client) Relate(ctx context.Context, kind proof.RelationKind, a, b strin
 		if audience, err = audienceOf(tx, o.To, one, two); err != nil {
 			return err
 		}
-		for _, id := range audience {
-			row, err := tx.Contact(id)
-			if err != nil {
-				return err
-			}
-			out.Told = append(out.Told, row.Name)
-			err = tx.SetSetting(relationTell+idText(id)+"/"+relationText(out.Relation), []byte{})
-			if err != nil {
-				return err
-			}
+		if out.Told, err = willTell(tx, toldContacts[0], relationText(out.Relation), audience); err != nil {
+			return err
 		}
 		if one.name != nil && two.name != nil && !o.Private {
 			names = []ownName{*one.name, *two.name}
@@ -102,13 +92,8 @@ func (c *Client) Relate(ctx context.Context, kind proof.RelationKind, a, b strin
 	if err != nil {
 		return out, err
 	}
-	if err := c.tendRelations(ctx); err != nil {
+	if err := c.pushTold(ctx, audience); err != nil {
 		return out, err
-	}
-	for _, id := range audience {
-		if _, err := c.push(ctx, id, false); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return out, err
-		}
 	}
 	out.Sent, err = c.publishRelation(ctx, out.Relation, names)
 	return out, err
@@ -275,58 +260,4 @@ func (c *Client) publishRelation(ctx context.Context, rel proof.Relation, names 
 		problems = nil
 	}
 	return len(reached), problems
-}
-
-// tendRelations tells contacts what we said, once in each session.
-func (c *Client) tendRelations(ctx context.Context) error {
-	var keys []string
-	err := c.st.View(ctx, func(tx *store.Tx) (err error) {
-		keys, err = tx.SettingKeys(relationTell)
-		return err
-	})
-	for _, key := range keys {
-		if err != nil {
-			return err
-		}
-		err = c.tellRelation(ctx, key)
-	}
-	return err
-}
-
-func (c *Client) tellRelation(ctx context.Context, key string) error {
-	err := c.doubleChecked(ctx, func(tx *store.Tx, write bool) (bool, error) {
-		contact, id, ok := splitRelation(strings.TrimPrefix(key, relationTell))
-		if !ok {
-			return false, nil
-		}
-		r, err := load(tx, contact)
-		if errors.Is(err, store.ErrNotFound) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		told, err := tx.Setting(key)
-		if err != nil {
-			return false, err
-		}
-		sid := r.particle.SessionID()
-		due := r.State == store.ContactEstablished && r.particle.CanSend() == nil && !slices.Equal(told, sid[:])
-		if !due || !write {
-			return due, nil
-		}
-		raw, err := tx.Setting(relationOwn + id)
-		if err != nil {
-			return false, err
-		}
-		if err := tx.SetSetting(key, sid[:]); err != nil {
-			return false, err
-		}
-		_, err = c.enqueueDraft(tx, &r, particle.Draft{Relation: raw}, SendOptions{Life: DefaultLife})
-		return true, err
-	})
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, particle.ErrUnanswered) {
-		return nil
-	}
-	return err
 }

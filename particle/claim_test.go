@@ -147,6 +147,19 @@ func TestRelationRidesAlong(t *testing.T) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
+	veto := []byte("a statement")
+	_, sealed, err = a.Send(nil, Draft{Veto: veto}, start)
+	if err != nil || len(sealed.Ciphertext) != buckets[0] {
+		t.Fatalf("%d bytes, %v", len(sealed.Ciphertext), err)
+	}
+	if _, o := receive(t, b, sealed.Ciphertext, start); !bytes.Equal(o.Message.Veto, veto) {
+		t.Errorf("received %x", o.Message.Veto)
+	}
+	for _, n := range []int{0, MaxVeto + 1} {
+		if _, _, err := a.Send(nil, Draft{Veto: make([]byte, n)}, start); !errors.Is(err, ErrMalformed) {
+			t.Errorf("a veto of %d bytes: %v", n, err)
+		}
+	}
 	signature := a.SignRelation([]byte("body"))
 	if err := a.Identity().Signing().verify([]byte("comm/1/relationbody"), signature[:]); err != nil {
 		t.Error(err)

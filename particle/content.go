@@ -34,6 +34,7 @@ const (
 	kindCheckpoint   = 5  // a namespace's log as it was shown, 1 to [MaxCheckpoint] bytes
 	kindPrevious     = 6  // session id 32: the session that this one re-establishes
 	kindRelation     = 7  // what two identities say of each other, [RelationSize] bytes
+	kindVeto         = 8  // a statement by its key alone, 1 to [MaxVeto] bytes
 	kindAddresses    = 16 // a wire.AddressSet
 	kindRecovery     = 17 // u32 number ‖ a package without a contact address
 )
@@ -58,6 +59,7 @@ type content struct {
 	checkpoint   []byte // nil: no item
 	previous     *SessionID
 	relation     []byte // nil: no item
+	veto         []byte // nil: no item
 	addresses    []byte // nil: no item
 	recovery     *recoveryOffer
 }
@@ -106,6 +108,9 @@ func (c content) marshal() (body, spare []byte) {
 	}
 	if c.relation != nil {
 		item(&w, kindRelation, c.relation)
+	}
+	if c.veto != nil {
+		item(&w, kindVeto, c.veto)
 	}
 	if c.addresses != nil {
 		item(&extra, kindAddresses, c.addresses)
@@ -186,6 +191,12 @@ func (c *content) item(kind uint8, value []byte) error {
 		}
 		c.relation = slices.Clone(value)
 		return nil
+	case kindVeto:
+		if len(value) == 0 || len(value) > MaxVeto {
+			return ErrMalformed
+		}
+		c.veto = slices.Clone(value)
+		return nil
 	case kindAddresses:
 		if _, err := wire.ParseAddressSet(value); err != nil {
 			return err
@@ -215,11 +226,13 @@ type Message struct {
 	// Relation is a succession or an equivalence of two identities, as docs/namespace.md
 	// has it; nobody has verified it yet.
 	Relation []byte
+	// Veto is a veto or a revocation, as docs/namespace.md has it; nobody has verified it.
+	Veto []byte
 }
 
 func (c content) message() Message {
 	m := Message{ID: c.id, Sent: time.UnixMilli(int64(c.sent)).UTC(), Text: c.text, Claim: c.claim, Checkpoint: c.checkpoint,
-		Relation: c.relation}
+		Relation: c.relation, Veto: c.veto}
 	if c.introduction != nil {
 		m.Introduction, _ = parseIntroduction(c.introduction) // it was parsed before
 	}

@@ -17,6 +17,7 @@ func TestContentSurvives(t *testing.T) {
 		{introduction: encodeIntroduction(t, testAsk()), alarm: &ForkPoint{7, 8}, claim: &Claim{[32]byte{1}, [32]byte{2}}},
 		{text: "with a log's head", checkpoint: []byte("a signed note\n")},
 		{previous: &sid, relation: make([]byte, RelationSize)},
+		{relation: make([]byte, RelationSize), veto: []byte("a statement")},
 		{text: "all", alarm: &ForkPoint{1, 2}, addresses: set.carried(), recovery: &recoveryOffer{1, []byte("opaque here")}},
 	} {
 		body, spare := c.marshal()
@@ -54,6 +55,8 @@ func TestContentRefuses(t *testing.T) {
 		"empty checkpoint":     {items([]byte{kindCheckpoint, 0, 0}), ErrMalformed},
 		"short relation":       {items(append([]byte{kindRelation, 1, 9}, make([]byte, 265)...)), ErrMalformed},
 		"long relation":        {items(append([]byte{kindRelation, 1, 11}, make([]byte, 267)...)), ErrMalformed},
+		"empty veto":           {items([]byte{kindVeto, 0, 0}), ErrMalformed},
+		"long veto":            {items(append([]byte{kindVeto, 4, 1}, make([]byte, MaxVeto+1)...)), ErrMalformed},
 		"kinds descending":     {items(alarm, text), ErrMalformed},
 		"kind twice":           {items(text, text), ErrMalformed},
 		"empty text":           {items([]byte{kindText, 0, 0}), ErrMalformed},

@@ -20,6 +20,8 @@ const (
 	MaxCheckpoint = 1152
 	// RelationSize is the bytes of a succession or an equivalence.
 	RelationSize = 266
+	// MaxVeto is the most bytes of a veto or a revocation.
+	MaxVeto = 1024
 	// MaxFormerChains is how many chains that the peer has left can still be read.
 	MaxFormerChains = 8
 	// AnswerAfter messages received since we last sent, an answer is due, if need be an

@@ -176,6 +176,8 @@ type Draft struct {
 	Checkpoint   []byte
 	// Relation is a succession or an equivalence, of [RelationSize] bytes; nil for none.
 	Relation []byte
+	// Veto is a veto or a revocation, of 1 to [MaxVeto] bytes; nil for none.
+	Veto []byte
 }
 
 // Sealed is a message ready for the outbox.
@@ -199,7 +201,7 @@ func (p Particle) Send(random io.Reader, d Draft, now time.Time) (Particle, Seal
 		return p, Sealed{}, ErrTooLarge
 	}
 	if !utf8.ValidString(d.Text) || len(d.Checkpoint) > MaxCheckpoint || d.Checkpoint != nil && len(d.Checkpoint) == 0 ||
-		d.Relation != nil && len(d.Relation) != RelationSize {
+		d.Relation != nil && len(d.Relation) != RelationSize || d.Veto != nil && len(d.Veto) == 0 || len(d.Veto) > MaxVeto {
 		return p, Sealed{}, ErrMalformed
 	}
 	var introduction []byte
@@ -220,7 +222,7 @@ func (p Particle) Send(random io.Reader, d Draft, now time.Time) (Particle, Seal
 	c := content{
 		id: MessageID(id), sent: uint64(max(0, now.UnixMilli())), text: d.Text,
 		setAck: p.exchange.applied, recoveryAck: p.recovery.peerNumber,
-		introduction: introduction, claim: d.Claim, checkpoint: d.Checkpoint, relation: d.Relation,
+		introduction: introduction, claim: d.Claim, checkpoint: d.Checkpoint, relation: d.Relation, veto: d.Veto,
 		alarm: p.alarm, previous: p.previous, addresses: p.exchange.carried(),
 	}
 	next, body, spare, err := next.attachRecovery(random, c, now)

@@ -135,6 +135,9 @@ func TestVectorsContent(t *testing.T) {
 		add("relation of 265 bytes", with(1, append([]byte{7, 1, 9}, relation[1:]...)))
 		add("relation of 267 bytes", with(1, append([]byte{7, 1, 11, 0}, relation...)))
 		add("empty relation", with(1, []byte{7, 0, 0}))
+		add("veto", encode(content{veto: []byte("a statement")}))
+		add("empty veto", with(1, []byte{8, 0, 0}))
+		add("veto of 1025 bytes", with(1, append([]byte{8, 4, 1}, make([]byte, 1025)...)))
 		for _, x := range introductionSteps() {
 			add("introduction: "+x.name, encode(content{introduction: encodeIntroduction(t, x.is)}))
 		}

@@ -11,8 +11,9 @@ import (
 	"communicator/directory/proof"
 )
 
-// vetoes asks the namespace's directories, all of them, whether the key that a change
-// replaced objects to it; whoever hides a veto must be the only one who is asked. It
+// vetoes asks the namespace's directories, all of them, and the overlay whether the key
+// that a change replaced objects to it; whoever hides a veto must be the only one who is
+// asked. It
 // refuses what cannot follow the version before, if that is the one that was seen.
 // Settled says that they were asked after the time for an objection was over, so that
 // they need not be asked again.
@@ -46,13 +47,13 @@ func (r *Resolver) vetoes(ctx context.Context, n Namespace, seen nameRow, res *R
 	if !open {
 		return false, nil
 	}
-	if !asked {
-		res.Warnings = append(res.Warnings, "vetoes were not asked for: no directory of the namespace could be reached")
-		return false, nil
-	}
 	deadline := res.objectUntil(seen, r.o.Now())
 	if objected(said, s, before, res.Change, deadline) {
 		return false, errors.Join(fmt.Errorf("%w: version %d, a %s", ErrVetoed, s.Version, res.Change), r.noteVeto(ctx, n.ID, s))
+	}
+	if !asked {
+		res.Warnings = append(res.Warnings, "vetoes were not asked for: no directory of the namespace could be reached")
+		return false, nil
 	}
 	return !r.o.Now().Before(deadline), nil
 }
@@ -105,17 +106,30 @@ func objected(said []proof.Statement, s, before proof.Statement, change proof.Ch
 	return objects && !(held && revoked) // a revoked key has no say against the namespace
 }
 
-// revocations gathers what a key has said at all the directories that answer in time,
-// verified.
+// revocations gathers what a key has said: at all the directories that answer in time, in
+// the overlay, and what contacts have brought; verified. Asked is whether a directory
+// answered.
 func (r *Resolver) revocations(ctx context.Context, n Namespace, key proof.Key) (said []proof.Statement, asked bool) {
-	if r.o.Dial == nil {
-		return nil, false
+	var mu sync.Mutex // guards said, asked
+	add := func(list []proof.Statement) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, s := range list {
+			if s.Key == key && s.NS == n.ID && s.Verify(n.Chain.Current()) == nil {
+				said = append(said, s)
+			}
+		}
 	}
+	add(r.heard(ctx, key))
 	ctx, cancel := context.WithTimeout(ctx, vetoTimeout)
 	defer cancel()
-	var mu sync.Mutex // guards said, asked
 	var wg sync.WaitGroup
-	for _, uri := range n.Peers[:min(len(n.Peers), maxSources)] {
+	wg.Go(func() { add(r.inOverlay(ctx, key)) })
+	peers := n.Peers[:min(len(n.Peers), maxSources)]
+	if r.o.Dial == nil {
+		peers = nil
+	}
+	for _, uri := range peers {
 		wg.Go(func() {
 			var list []proof.Statement
 			_, err := r.askOne(ctx, uri, func(ctx context.Context, d Directory) (err error) {
@@ -125,14 +139,10 @@ func (r *Resolver) revocations(ctx context.Context, n Namespace, key proof.Key) 
 			if err != nil && !errors.Is(err, ErrNotFound) {
 				return
 			}
+			add(list)
 			mu.Lock()
 			defer mu.Unlock()
 			asked = true
-			for _, s := range list {
-				if s.Key == key && s.NS == n.ID && s.Verify(n.Chain.Current()) == nil {
-					said = append(said, s)
-				}
-			}
 		})
 	}
 	wg.Wait()

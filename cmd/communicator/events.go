@@ -48,6 +48,9 @@ func eventLine(e client.Event) string {
 			return fmt.Sprintf("%s is %s: the key is the one that the namespace attests", printable(e.Contact), printable(e.Name))
 		}
 		return fmt.Sprintf("%s claims to be %s, and is not", printable(e.Contact), printable(e.Name))
+	case client.NameVetoed:
+		return printable(fmt.Sprintf("ALARM, %s: the key of %s objects to what the namespace says of it (version %d): do not believe who it says that is",
+			e.Contact, e.Name, e.Version))
 	case client.IdentityRelated:
 		return printable(e.Contact + " " + strings.Join(e.Kin.Lines(), "; "))
 	case client.Alarm:
@@ -85,6 +88,8 @@ func eventToJSON(e client.Event) map[string]any {
 		return map[string]any{"event": "request", "request": requestToJSON(e.Request)}
 	case client.ClaimChecked:
 		return map[string]any{"event": "claim", "contact": e.Contact, "name": e.Name, "holds": e.Holds}
+	case client.NameVetoed:
+		return map[string]any{"event": "vetoed", "contact": e.Contact, "name": e.Name, "version": e.Version}
 	case client.IdentityRelated:
 		return map[string]any{"event": "related", "contact": e.Contact, "follows": e.Kin.Follows, "followed_by": e.Kin.FollowedBy,
 			"same_person_as": e.Kin.Same, "contradictions": e.Kin.Contradictions}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +20,15 @@ func objectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "you object to version %d, a %s: nobody who asks is to believe it (directories that have it: %d)\n",
-				o.Version, o.Change, o.Sent)
+			overlay, told := "not in the overlay yet", "nobody"
+			if o.InOverlay {
+				overlay = "in the overlay"
+			}
+			if len(o.Told) > 0 {
+				told = strings.Join(o.Told, ", ")
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "you object to version %d, a %s: nobody who asks is to believe it (directories that have it: %d; %s; told: %s)\n",
+				o.Version, o.Change, o.Sent, overlay, printable(told))
 			return err
 		})
 	}

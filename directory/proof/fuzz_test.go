@@ -104,6 +104,13 @@ func FuzzParseFork(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { roundTrip(t, b, ParseFork, Fork.Marshal) })
 }
 
+func FuzzParseSaid(f *testing.F) {
+	for _, v := range saidSamples(f) {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { roundTrip(t, b, ParseSaid, MarshalSaid) })
+}
+
 func FuzzParseRelation(f *testing.F) {
 	b, err := signedRelation(f, Follows(idDocNamed("a"), idDocNamed("b"), t0), "a", "b").Marshal()
 	if err != nil {

@@ -18,6 +18,7 @@ const (
 	MaxPetname     = 63 // bytes of the label that stands for a namespace
 
 	MaxStatement     = 1024                                               // bytes of a signed statement
+	MaxSaid          = 8                                                  // vetoes and revocations of one key
 	MaxOpenSteps     = 4                                                  // changes of one name that are not settled yet
 	MaxIdentity      = 129                                                // bytes of an identity document
 	MaxCheckpoint    = 1152                                               // bytes of a checkpoint with its cosignatures
