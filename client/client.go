@@ -47,6 +47,9 @@ type Options struct {
 	// Attestations tells what namespaces attest, to check the claims of contacts; nil
 	// for the names that this profile has looked up.
 	Attestations Attestations
+	// Recheck is how often, on average, the attested names of contacts are looked up
+	// again; [DefaultRecheck] if zero, never if negative.
+	Recheck time.Duration
 	// Overlay says how names are looked up; the zero value is the public network.
 	Overlay dht.Config
 	// Logger gets what a developer wants to know, without names, addresses or texts;
@@ -64,6 +67,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.AckDelay == 0 {
 		o.AckDelay = DefaultAckDelay
+	}
+	if o.Recheck == 0 {
+		o.Recheck = DefaultRecheck
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -46,8 +46,15 @@ func (c *Client) Contact(ctx context.Context, name string) (Contact, error) {
 
 // among is public with what is known of others besides.
 func (r relation) among(k kinship) Contact {
-	out := r.public()
+	out := r.dated(k)
 	out.Kin = k.of(r)
+	return out
+}
+
+// dated is public with the time for which its names are known.
+func (r relation) dated(k kinship) Contact {
+	out := r.public()
+	out.Since = since(k.rows.tx, out.Names)
 	return out
 }
 

@@ -137,6 +137,15 @@ type NameVetoed struct {
 	Version uint32 // of the statement that is objected to
 }
 
+// NameWarning is what the client found when it looked a contact's name up by itself, and
+// what has changed nothing of what is known of the contact, so far.
+type NameWarning struct {
+	Contact string
+	Name    string
+	Warning string
+}
+
+func (NameWarning) isEvent()      {}
 func (NameVetoed) isEvent()       {}
 func (IdentityRelated) isEvent()  {}
 func (RequestChanged) isEvent()   {}

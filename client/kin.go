@@ -50,10 +50,11 @@ type kinship struct {
 
 // kinshipIn reads it; without relations it is empty.
 func kinshipIn(tx *store.Tx) (k kinship, err error) {
+	k.rows = profileRows{tx}
 	if k.relations, err = relationsUnder(tx, relationIn); err != nil || len(k.relations) == 0 {
 		return k, err
 	}
-	k.conflicts, k.rows = proof.Conflicts(k.relations), profileRows{tx}
+	k.conflicts = proof.Conflicts(k.relations)
 	rows, err := tx.Contacts()
 	for _, row := range rows {
 		r, err := load(tx, row.ID)
@@ -133,7 +134,7 @@ func (k kinship) inherit(kin *Kin, r relation, own []proof.Party) {
 			continue
 		}
 		known = trust
-		kin.From, kin.Trust, kin.Words = s.Name, trust, s.public().TrustWords()
+		kin.From, kin.Trust, kin.Words = s.Name, trust, s.dated(k).TrustWords()
 	}
 }
 

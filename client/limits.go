@@ -9,6 +9,11 @@ import (
 const (
 	// DefaultAckDelay is the mean of the random delay of automatic answers.
 	DefaultAckDelay = 30 * time.Second
+	// DefaultRecheck is how often, on average, a name that a contact is known by is looked
+	// up again.
+	DefaultRecheck = 24 * time.Hour
+	// maxRechecks is how many of them one pass looks up.
+	maxRechecks = 4
 	// DefaultLife is how long a message is tried.
 	DefaultLife = wire.MaxPutLife
 	// InvitationLife is how long a link can be used.

@@ -16,6 +16,10 @@ import (
 // look, unless the key that they hold has signed that the other one follows it. What waits
 // for a hold has changed nothing yet.
 func (c *Client) proved(ctx context.Context, res lookup.Result) error {
+	since := func(row *lookedRow) { row.Since = res.LoggedAt }
+	if err := c.noteLooked(ctx, lookedAs(res.Namespace, res.Name), since); err != nil {
+		return err
+	}
 	if err := c.found(ctx, res.Relations); err != nil || res.Held {
 		return err
 	}

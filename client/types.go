@@ -82,7 +82,10 @@ type Contact struct {
 	Names []string    // that a namespace attests and that they have claimed
 	How   VerifiedHow // with TrustVerified
 	Why   ResetReason // with TrustReset
-	Kin   Kin         // what successions and equivalences say
+	// Since is the oldest time at which one of the Names was shown: logged, not checked for
+	// revocation since then. Zero if it is not known of all of them.
+	Since time.Time
+	Kin   Kin // what successions and equivalences say
 }
 
 // Roles says what one of our agents does for us.

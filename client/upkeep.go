@@ -67,7 +67,7 @@ func (c *Client) upkeep(ctx context.Context) (wake time.Time, err error) {
 func (c *Client) tendNamespaces(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, namesPatience)
 	defer cancel()
-	for _, tend := range []func(context.Context) error{c.findAgents, c.tendGossip, c.tendFrozen, c.tendObjections, c.tendNames, c.tendAsking} {
+	for _, tend := range []func(context.Context) error{c.findAgents, c.tendGossip, c.tendFrozen, c.tendObjections, c.tendNames, c.tendAsking, c.tendKnownNames} {
 		err := tend(limited)
 		if limited.Err() != nil && ctx.Err() == nil {
 			c.opts.Logger.Debug("names not finished", "err", err)

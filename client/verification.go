@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"communicator/client/store"
 	"communicator/directory/proof"
@@ -88,7 +89,11 @@ func (c Contact) ownWords() string {
 	case TrustReset:
 		return "VERIFICATION RESET: " + c.Why.String()
 	case TrustAttested:
-		return "attested as " + strings.Join(c.Names, ", ")
+		words := "attested as " + strings.Join(c.Names, ", ")
+		if !c.Since.IsZero() {
+			words += ", logged, not checked for revocation since " + c.Since.Local().Format(time.DateTime)
+		}
+		return words
 	case TrustIntroduced:
 		return "introduced by " + c.Via + ", who could be in the middle"
 	case TrustLinked:

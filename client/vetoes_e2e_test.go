@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +22,8 @@ func TestVetoTakesOtherWays(t *testing.T) {
 	c := newClub(t)
 	other := startPeer(t, c.node)
 	at := &clock{at: time.Now()}
-	alice, bob := c.memberAt(at, other, c.node), c.member(c.node, other)
+	bobs := &clock{at: time.Now()}
+	alice, bob := c.memberAt(at, other, c.node), c.memberAt(bobs, c.node, other)
 	own, err := alice.Register(ctx, "alice@club", client.RegisterOptions{Token: c.token()})
 	if err != nil {
 		t.Fatal(err)
@@ -101,5 +103,18 @@ func TestVetoTakesOtherWays(t *testing.T) {
 				t.Error("told again")
 			}
 		}
+	}
+	// Bob's client looks the name up by itself, and says once what it makes of it.
+	warned := 0
+	for range 40 {
+		bobs.pass(time.Hour)
+		for _, e := range events(t, bob) {
+			if w, ok := e.(client.NameWarning); ok && w.Contact == "Alice" && strings.HasPrefix(w.Warning, "its key objects") {
+				warned++
+			}
+		}
+	}
+	if known, err := bob.Contact(ctx, "Alice"); err != nil || warned != 1 || known.Trust != client.TrustAttested {
+		t.Errorf("warned %d times, %s, %v", warned, known.TrustWords(), err)
 	}
 }

@@ -51,6 +51,8 @@ func eventLine(e client.Event) string {
 	case client.NameVetoed:
 		return printable(fmt.Sprintf("ALARM, %s: the key of %s objects to what the namespace says of it (version %d): do not believe who it says that is",
 			e.Contact, e.Name, e.Version))
+	case client.NameWarning:
+		return printable(fmt.Sprintf("WARNING, %s: %s was looked up again: %s", e.Contact, e.Name, e.Warning))
 	case client.IdentityRelated:
 		return printable(e.Contact + " " + strings.Join(e.Kin.Lines(), "; "))
 	case client.Alarm:
@@ -90,6 +92,8 @@ func eventToJSON(e client.Event) map[string]any {
 		return map[string]any{"event": "claim", "contact": e.Contact, "name": e.Name, "holds": e.Holds}
 	case client.NameVetoed:
 		return map[string]any{"event": "vetoed", "contact": e.Contact, "name": e.Name, "version": e.Version}
+	case client.NameWarning:
+		return map[string]any{"event": "name_warning", "contact": e.Contact, "name": e.Name, "warning": e.Warning}
 	case client.IdentityRelated:
 		return map[string]any{"event": "related", "contact": e.Contact, "follows": e.Kin.Follows, "followed_by": e.Kin.FollowedBy,
 			"same_person_as": e.Kin.Same, "contradictions": e.Kin.Contradictions}

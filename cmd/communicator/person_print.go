@@ -70,6 +70,7 @@ type contactJSON struct {
 	Shown    string    `json:"trust_words"`
 	Via      string    `json:"introduced_by,omitempty"`
 	Names    []string  `json:"attested_names,omitempty"`
+	Since    time.Time `json:"logged_not_checked_for_revocation_since,omitzero"`
 	// What successions and equivalences say.
 	Follows        []string `json:"follows,omitempty"`
 	FollowedBy     []string `json:"followed_by,omitempty"`
@@ -81,7 +82,7 @@ type contactJSON struct {
 
 func contactToJSON(c client.Contact) contactJSON {
 	j := contactJSON{Name: c.Name, State: c.State.String(), Degraded: c.Degraded, Verified: c.Verified, Created: c.Created,
-		Trust: c.Trust.String(), Shown: c.TrustWords(), Via: c.Via, Names: c.Names,
+		Trust: c.Trust.String(), Shown: c.TrustWords(), Via: c.Via, Names: c.Names, Since: c.Since,
 		Follows: c.Kin.Follows, FollowedBy: c.Kin.FollowedBy, Same: c.Kin.Same, Contradictions: c.Kin.Contradictions}
 	if c.Kin.From != "" {
 		j.Inherited, j.From = c.Kin.Trust.String(), c.Kin.From
