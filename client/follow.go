@@ -23,7 +23,7 @@ func (c *Client) Follow(ctx context.Context, fn func(Event)) error {
 	defer l.close()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.followOutbox(gctx) })
-	g.Go(func() error { return c.followUpkeep(gctx) })
+	g.Go(func() error { return c.followUpkeep(gctx, c.upkeep) })
 	g.Go(func() error { return c.followMailboxes(gctx) })
 	g.Go(func() error { return c.followEvents(gctx, l, fn) })
 	err := g.Wait()
@@ -109,29 +109,58 @@ func (c *Client) followOutbox(ctx context.Context) error {
 
 func (c *Client) followContact(ctx context.Context, id store.ID) error {
 	for generation := uint64(0); ; {
-		p, err := c.push(ctx, id, true)
+		wake, err := c.pushed(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil // the contact was removed
 		}
 		if err != nil {
 			return err
 		}
-		if generation, err = c.pause(ctx, generation, p.wake); err != nil {
+		if generation, err = c.pause(ctx, generation, wake); err != nil {
 			return err
 		}
 	}
 }
 
-// followUpkeep does the upkeep when something has changed or is due.
-func (c *Client) followUpkeep(ctx context.Context) error {
-	for generation := uint64(0); ; {
-		wake, err := c.upkeep(ctx)
+// pushed pushes an outbox, and returns when something of it is due.
+//
+//go:noinline
+func (c *Client) pushed(ctx context.Context, id store.ID) (wake time.Time, err error) {
+	p, err := c.push(ctx, id, true)
+	return p.wake, err
+}
+
+// followUpkeep does the upkeep when something has changed or is due. One message is
+// several changes: what follows a pass closely waits and is looked at together.
+func (c *Client) followUpkeep(ctx context.Context, pass func(context.Context) (wake time.Time, err error)) error {
+	for {
+		generation, err := c.st.Changed(ctx, 0)
 		if err != nil {
 			return err
 		}
-		if generation, err = c.pause(ctx, generation, wake); err != nil {
+		began := c.now()
+		wake, err := pass(ctx)
+		if err != nil {
 			return err
 		}
+		if _, err = c.pause(ctx, generation, wake); err != nil {
+			return err
+		}
+		if err := sleep(ctx, began.Add(upkeepApart).Sub(c.now())); err != nil {
+			return err
+		}
+	}
+}
+
+// sleep waits, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -155,7 +184,8 @@ func (c *Client) followMailboxes(ctx context.Context) error {
 				return err
 			}
 			wanted := map[place]bool{}
-			for _, gr := range groups {
+			for i := range groups {
+				gr := &groups[i]
 				at := place{gr.relationship, gr.agent.ID}
 				wanted[at] = true
 				which := gr.fingerprint()
@@ -184,7 +214,7 @@ func (c *Client) followMailboxes(ctx context.Context) error {
 }
 
 // fingerprint tells one set of mailboxes from another.
-func (g group) fingerprint() string {
+func (g *group) fingerprint() string {
 	b := make([]byte, 0, len(g.mailboxes)*len(store.MailboxKey{}))
 	for _, m := range g.mailboxes {
 		b = append(b, m.ID[:]...)
@@ -193,7 +223,7 @@ func (g group) fingerprint() string {
 }
 
 // watch watches one group until ctx, its own, ends; whole is Follow's.
-func (c *Client) watch(ctx, whole context.Context, g group) error {
+func (c *Client) watch(ctx, whole context.Context, g *group) error {
 	var since time.Time // of the first failure in a row
 	for failures := uint64(0); ctx.Err() == nil; {
 		err := c.watchTurn(ctx, g)
@@ -226,9 +256,10 @@ func (c *Client) watch(ctx, whole context.Context, g group) error {
 }
 
 // watchTurn holds a connection and watches the group's mailboxes over it, until the
-// connection is needed elsewhere.
-func (c *Client) watchTurn(ctx context.Context, g group) error {
-	l, err := c.pool.Take(ctx, c.key(g.relationship, g.agent), g.agent.target(), true)
+// connection is needed elsewhere. Those who wait here do so for days, with as small a
+// stack as can be: they get pointers, and what copies an agent is not inlined.
+func (c *Client) watchTurn(ctx context.Context, g *group) error {
+	l, err := c.lease(ctx, g)
 	if err != nil {
 		return err
 	}
@@ -236,8 +267,8 @@ func (c *Client) watchTurn(ctx context.Context, g group) error {
 	turn, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	eg, tctx := errgroup.WithContext(turn)
-	for _, m := range g.mailboxes {
-		eg.Go(func() error { return c.watchOne(tctx, l, g.agent, m) })
+	for i := range g.mailboxes {
+		eg.Go(func() error { return c.watchOne(tctx, l, &g.agent, &g.mailboxes[i]) })
 	}
 	over := c.watchSlot(tctx, l)
 	stop(over)
@@ -245,6 +276,20 @@ func (c *Client) watchTurn(ctx context.Context, g group) error {
 	if errors.Is(over, errYield) {
 		return nil
 	}
+	return c.watchFailed(g, err)
+}
+
+// lease takes the group's connection, for watching.
+//
+//go:noinline
+func (c *Client) lease(ctx context.Context, g *group) (*transport.Lease, error) {
+	return c.pool.Take(ctx, c.key(g.relationship, g.agent), g.agent.target(), true)
+}
+
+// watchFailed notes what ended a turn.
+//
+//go:noinline
+func (c *Client) watchFailed(g *group, err error) error {
 	c.noteHealth(g.agent, err)
 	return err
 }
@@ -271,7 +316,7 @@ func (c *Client) watchSlot(ctx context.Context, l *transport.Lease) error {
 	}
 }
 
-func (c *Client) watchOne(ctx context.Context, l *transport.Lease, a ownAgent, m store.Mailbox) error {
+func (c *Client) watchOne(ctx context.Context, l *transport.Lease, a *ownAgent, m *store.Mailbox) error {
 	owner := ed25519.NewKeyFromSeed(m.Seed[:])
 	cursor, err := c.cursor(ctx, m)
 	if err != nil {
@@ -281,11 +326,11 @@ func (c *Client) watchOne(ctx context.Context, l *transport.Lease, a ownAgent, m
 		if err := c.takeIn(ctx, m.ID, d); err != nil {
 			return err
 		}
-		return c.acknowledge(ctx, l, m, []uint64{d.Position})
+		return c.acknowledge(ctx, l, *m, []uint64{d.Position})
 	}
-	caughtUp := func() { c.noteHealth(a, nil) }
+	caughtUp := func() { c.noteHealth(*a, nil) }
 	draining := func() {
-		if err := c.noteDraining(ctx, a); err != nil {
+		if err := c.noteDraining(ctx, *a); err != nil {
 			c.opts.Logger.Debug("agent's leaving not noted", "err", err)
 		}
 	}
@@ -293,7 +338,7 @@ func (c *Client) watchOne(ctx context.Context, l *transport.Lease, a ownAgent, m
 }
 
 // cursor reads how far a mailbox has been acknowledged by now.
-func (c *Client) cursor(ctx context.Context, m store.Mailbox) (uint64, error) {
+func (c *Client) cursor(ctx context.Context, m *store.Mailbox) (uint64, error) {
 	at := m.Cursor
 	err := c.st.View(ctx, func(tx *store.Tx) error {
 		row, err := tx.Mailbox(m.ID)

@@ -45,6 +45,8 @@ const (
 	watchSlice = 5 * time.Second
 	// upkeepEvery is how often Follow looks for upkeep that nothing else wakes.
 	upkeepEvery = time.Minute
+	// upkeepApart is how far apart passes are that changes wake.
+	upkeepApart = time.Second
 	// namesPatience bounds what one pass spends on names and directories.
 	namesPatience = time.Minute
 	// refreshAgents is how often an own agent's descriptor is fetched again.

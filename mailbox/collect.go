@@ -35,44 +35,16 @@ func (c *session) collect(_ context.Context, mb wire.MailboxID, body []byte, w m
 // watch answers with what is stored, a mark after the last of it, and then with each
 // delivery as it arrives, until the owner cancels or the stream ends.
 func (c *session) watch(ctx context.Context, mb wire.MailboxID, body []byte, w mux.ReplyWriter) (*pb.MailboxResponse, error) {
-	var req pb.Watch
-	if proto.Unmarshal(body, &req) != nil {
-		return nil, refuse(wire.StatusMalformed, 0)
-	}
-	exists, err := c.exists(mb)
+	me, sent, err := c.join(mb, body)
 	if err != nil {
 		return nil, err
-	}
-	// Registered before the first look: what arrives in between wakes the watcher.
-	me, ok := c.hub.join(mb, c.originOf(c.remote), exists)
-	if !ok {
-		return nil, refuse(wire.StatusTryAgain, retryQuota)
 	}
 	c.cfg.Metrics.watches.Inc()
 	defer c.cfg.Metrics.watches.Dec()
 	defer c.hub.leave(me)
-
-	caughtUp, leaving := false, c.draining.Load()
-	for after := req.After; ; {
-		page, more, err := c.page(mb, after, MaxCollectItems)
-		if err != nil {
+	for {
+		if err := c.catchUp(mb, sent, w); err != nil {
 			return nil, err
-		}
-		if err := c.send(page, w); err != nil {
-			return nil, err
-		}
-		if len(page) > 0 {
-			after = page[len(page)-1].seq
-		}
-		if more {
-			continue
-		}
-		if draining := c.draining.Load(); !caughtUp || draining != leaving {
-			mark := &pb.MailboxResponse{Status: uint32(wire.StatusOK), CaughtUp: !caughtUp, Draining: draining}
-			if w.Item(mark) != nil {
-				return nil, errGone
-			}
-			caughtUp, leaving = true, draining
 		}
 		select {
 		case <-me.wake:
@@ -80,6 +52,58 @@ func (c *session) watch(ctx context.Context, mb wire.MailboxID, body []byte, w m
 			return nil, nil // the asker has gone: nothing is left to answer
 		}
 	}
+}
+
+// watched is how far a watcher has come.
+type watched struct {
+	after             uint64 // the last position that was sent
+	caughtUp, leaving bool   // what the last mark said
+}
+
+// join begins to watch. Neither it nor catchUp is part of watch, which waits for days, on
+// as small a stack as can be.
+func (c *session) join(mb wire.MailboxID, body []byte) (*watcher, *watched, error) {
+	var req pb.Watch
+	if proto.Unmarshal(body, &req) != nil {
+		return nil, nil, refuse(wire.StatusMalformed, 0)
+	}
+	exists, err := c.exists(mb)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Registered before the first look: what arrives in between wakes the watcher.
+	me, ok := c.hub.join(mb, c.originOf(c.remote), exists)
+	if !ok {
+		return nil, nil, refuse(wire.StatusTryAgain, retryQuota)
+	}
+	return me, &watched{after: req.After, leaving: c.draining.Load()}, nil
+}
+
+// catchUp sends what a watcher has not seen.
+func (c *session) catchUp(mb wire.MailboxID, sent *watched, w mux.ReplyWriter) error {
+	for more := true; more; {
+		var page []delivery
+		var err error
+		if page, more, err = c.page(mb, sent.after, MaxCollectItems); err != nil {
+			return err
+		}
+		if err := c.send(page, w); err != nil {
+			return err
+		}
+		if len(page) > 0 {
+			sent.after = page[len(page)-1].seq
+		}
+	}
+	draining := c.draining.Load()
+	if sent.caughtUp && draining == sent.leaving {
+		return nil
+	}
+	mark := &pb.MailboxResponse{Status: uint32(wire.StatusOK), CaughtUp: !sent.caughtUp, Draining: draining}
+	if w.Item(mark) != nil {
+		return errGone
+	}
+	sent.caughtUp, sent.leaving = true, draining
+	return nil
 }
 
 func (s *Service) exists(mb wire.MailboxID) (exists bool, err error) {

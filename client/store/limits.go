@@ -14,8 +14,8 @@ const (
 	DeliveredRetention = 45 * 24 * time.Hour
 
 	readConns       = 3                // connections for View
-	aloneCache      = 64               // KiB of page cache with Options.Alone
-	aloneStatements = 16               // statements that stay compiled then, of 4 KiB on average
+	aloneCache      = 32               // KiB of page cache with Options.Alone
+	aloneStatements = 12               // statements that stay compiled then, of 4 KiB on average
 	aloneCheckpoint = 32               // and what checkpointPages is then
 	checkpointPages = 256              // WAL length, in 4 KiB pages, that triggers a checkpoint
 	busyTimeout     = 10 * time.Second // default of Options.BusyTimeout

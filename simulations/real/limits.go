@@ -53,7 +53,7 @@ const maxRequest = 64 << 10
 // What lies beside what the garbage collector sees, in bytes: of each profile, which is
 // SQLite's, and of the program.
 const (
-	profileMemory = 480 << 10
+	profileMemory = 440 << 10
 	reserved      = 64 << 20
 )
 
