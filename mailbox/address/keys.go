@@ -17,8 +17,9 @@ type SealPublic struct {
 
 // SealPrivate opens what was sealed to its public key. It prints as nothing.
 type SealPrivate struct {
-	key    hpke.PrivateKey
-	public SealPublic
+	key hpke.PrivateKey
+	enc []byte // the public key
+	id  wire.KeyID
 }
 
 // GenerateSealKey makes a key pair from the system's randomness.
@@ -43,19 +44,19 @@ func ParseSealPrivate(seed []byte) (*SealPrivate, error) {
 }
 
 func newSealPrivate(key hpke.PrivateKey) (*SealPrivate, error) {
-	public := key.PublicKey()
-	enc := public.Bytes()
-	return &SealPrivate{key, SealPublic{public, enc, wire.KeyIDOf(enc)}}, nil
+	enc := key.PublicKey().Bytes()
+	return &SealPrivate{key, enc, wire.KeyIDOf(enc)}, nil
 }
 
 // Marshal returns the 32-byte seed.
 func (k *SealPrivate) Marshal() ([]byte, error) { return k.key.Bytes() }
 
-// Public returns the other half.
-func (k *SealPrivate) Public() SealPublic { return k.public }
+// Public returns the other half. It is not kept in the form in which it is used, which
+// takes 10 KiB.
+func (k *SealPrivate) Public() SealPublic { return SealPublic{k.key.PublicKey(), k.enc, k.id} }
 
 // KeyID names the key within its agent.
-func (k *SealPrivate) KeyID() wire.KeyID { return k.public.id }
+func (k *SealPrivate) KeyID() wire.KeyID { return k.id }
 
 // String keeps the key out of logs.
 func (*SealPrivate) String() string { return "address.SealPrivate" }

@@ -73,7 +73,7 @@ func Open(priv *SealPrivate, agent wire.AgentID, sealed []byte, payload wire.Pay
 		return Opened{}, ErrMalformed
 	}
 	enc, box := sealed[:encSize], sealed[encSize:]
-	info := sealInfo(agent, priv.public.id)
+	info := sealInfo(agent, priv.id)
 	recipient, err := hpke.NewRecipient(enc, priv.key, hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), info)
 	if err != nil {
 		return Opened{}, ErrOpen
