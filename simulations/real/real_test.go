@@ -161,6 +161,18 @@ events:
 	demand(t, scalars, "rotations", atLeast(1))
 }
 
+// Addresses that are replaced after a few messages lose nothing.
+func TestRotateEvery(t *testing.T) {
+	_, scalars := play(t, `
+duration: 10m
+nodes: {agents: 8, users: %d}
+workload: {messages_per_user_hour: 60, contacts_per_user: 1}
+privacy: {rotate_every: 3}
+`, testenv.Times(6, 40))
+	everythingArrives(t, scalars)
+	demand(t, scalars, "rotations", atLeast(scalars["sent"]/6))
+}
+
 // Disks that are full, agents that hang, devices that are off and a slow network lose
 // nothing.
 func TestTroubles(t *testing.T) {

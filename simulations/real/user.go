@@ -23,6 +23,8 @@ type user struct {
 	number int32
 	client *client.Client
 
+	renewals sync.WaitGroup // of addresses, that Follow's events began
+
 	mu      sync.Mutex // guards what follows
 	on      bool
 	holds   int                // before the run begins: who needs the device on
@@ -32,11 +34,12 @@ type user struct {
 	numbers map[client.MessageID]uint32
 	early   map[client.MessageID][]client.DeliveryChanged // of messages whose number is not known yet
 	met     map[string]bool                               // contacts with a session on both sides
+	got     map[string]int                                // messages since a contact was given new addresses
 }
 
 func newUser(w *world, number int32) *user {
 	return &user{w: w, number: number, numbers: map[client.MessageID]uint32{},
-		early: map[client.MessageID][]client.DeliveryChanged{}, met: map[string]bool{}}
+		early: map[client.MessageID][]client.DeliveryChanged{}, met: map[string]bool{}, got: map[string]int{}}
 }
 
 // nameOf is how a user's contacts call them.
@@ -112,7 +115,11 @@ func (u *user) switchOn() {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	u.on, u.stop, u.ended = true, stop, make(chan error, 1)
-	go func(ended chan error) { ended <- u.client.Follow(ctx, u.hear) }(u.ended)
+	go func(ended chan error) {
+		err := u.client.Follow(ctx, func(e client.Event) { u.hear(ctx, e) })
+		u.renewals.Wait()
+		ended <- err
+	}(u.ended)
 	for _, m := range u.waiting {
 		u.w.work.Go(func() { u.send(m) })
 	}
@@ -185,11 +192,12 @@ func (u *user) send(m script.Send) {
 	}
 }
 
-// hear is what Follow calls.
-func (u *user) hear(event client.Event) {
+// hear is what Follow calls, until ctx ends.
+func (u *user) hear(ctx context.Context, event client.Event) {
 	switch e := event.(type) {
 	case client.MessageReceived:
 		u.w.messages.showed(u.number, e.Message.Text)
+		u.used(ctx, e.Message.Contact)
 	case client.DeliveryChanged:
 		u.mu.Lock()
 		number, known := u.numbers[e.ID]
@@ -215,6 +223,30 @@ func (u *user) hear(event client.Event) {
 	case client.Alarm:
 		u.w.alarms.Add(1)
 	}
+}
+
+// used counts a message that a contact has put to the user's addresses, and has the client
+// offer new ones after as many as the scenario says.
+func (u *user) used(ctx context.Context, contact string) {
+	every := u.w.s.Scenario.Privacy.RotateEvery
+	if every == 0 {
+		return
+	}
+	u.mu.Lock()
+	u.got[contact]++
+	due := u.got[contact] >= every
+	if due {
+		u.got[contact] = 0
+	}
+	u.mu.Unlock()
+	if !due {
+		return
+	}
+	u.renewals.Go(func() {
+		if err := u.client.Renew(ctx, contact); err != nil && ctx.Err() == nil {
+			u.w.broke("user %d could not renew the addresses for %s: %v", u.number, contact, err)
+		}
+	})
 }
 
 // went tells how far a message came, and by whose receipt.
