@@ -88,7 +88,7 @@ func (c *Client) key(relationship store.ID, a ownAgent) transport.Key {
 // call leases the connection of a relationship at an agent for one piece of work, and
 // notes whether the agent could be reached.
 func (c *Client) call(ctx context.Context, relationship store.ID, a ownAgent, do func(*transport.Lease) error) error {
-	l, err := c.pool.Take(ctx, c.key(relationship, a), a.target(), false)
+	l, err := c.pool.Take(ctx, c.key(relationship, a), a.target())
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,9 @@ type Options struct {
 	Host transport.HostFunc
 	// Proxy is a SOCKS5 proxy, "HOST:PORT", through which everything goes.
 	Proxy string
-	// MaxOpen is how many connections are open at once; 6 if zero.
-	MaxOpen int
+	// MaxOpen is how many connections are open at once, MaxPerAgent how many of them at one
+	// agent; 24 and 6 if both are zero. Of MaxOpen alone any number may be at one agent.
+	MaxOpen, MaxPerAgent int
 	// Linked collects all mailboxes of an agent over one connection: fewer
 	// connections, and the agent sees that they belong to one person.
 	Linked bool
@@ -102,7 +103,8 @@ type Client struct {
 	names  names
 	pruned atomic.Int64 // Unix seconds of the last prune
 
-	slice time.Duration // watchSlice, but for tests
+	active activity
+	turns  turns
 	// crash is for tests: it fails at a named point of a journey, as a crash would.
 	crash func(point string) error
 }
@@ -164,14 +166,16 @@ func start(ctx context.Context, o Options, open func(store.Options) (*store.Stor
 	if err != nil {
 		return nil, err
 	}
-	pool, err := transport.NewPool(transport.Options{Host: o.Host, MaxOpen: o.MaxOpen, Rand: o.Rand, Now: o.Now})
+	c := &Client{st: st, turns: turns{first: watchFirst, most: watchMost}}
+	c.pool, err = transport.NewPool(transport.Options{Host: o.Host, MaxOpen: o.MaxOpen, MaxPerAgent: o.MaxPerAgent,
+		Rand: o.Rand, Now: o.Now, Active: c.lastActive})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	if o.Attestations == nil {
 		o.Attestations = attested{st, o.Now}
 	}
-	c := &Client{st: st, pool: pool, opts: o, rnd: rand.New(newLockedSource(seed)), slice: watchSlice, names: newNames()}
+	c.opts, c.rnd, c.names = o, rand.New(newLockedSource(seed)), newNames()
 	if err := c.markImported(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

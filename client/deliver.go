@@ -105,6 +105,7 @@ func (c *Client) submit(ctx context.Context, j job) error {
 	if err != nil {
 		return c.submitFailed(ctx, j, err)
 	}
+	c.noteActive(j.message.Contact)
 	if err := c.at("submitted"); err != nil {
 		return err
 	}

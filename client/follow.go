@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"communicator/client/store"
@@ -17,10 +19,14 @@ import (
 // event, one at a time, until ctx ends, and then returns nil. A message is marked as
 // read after fn has returned. Any other error is the profile's.
 //
-// With more relationships than connections may be open, mailboxes take turns.
+// With more relationships at an agent than connections may be open, those keep their
+// connection that were active last; the others have a turn now and then.
 func (c *Client) Follow(ctx context.Context, fn func(Event)) error {
 	l := c.events.listen()
 	defer l.close()
+	if err := c.recall(ctx); err != nil {
+		return err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.followOutbox(gctx) })
 	g.Go(func() error { return c.followUpkeep(gctx, c.upkeep) })
@@ -183,6 +189,7 @@ func (c *Client) followMailboxes(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			c.turns.set(len(groups))
 			wanted := map[place]bool{}
 			for i := range groups {
 				gr := &groups[i]
@@ -225,8 +232,10 @@ func (g *group) fingerprint() string {
 // watch watches one group until ctx, its own, ends; whole is Follow's.
 func (c *Client) watch(ctx, whole context.Context, g *group) error {
 	var since time.Time // of the first failure in a row
+	var wait time.Duration
 	for failures := uint64(0); ctx.Err() == nil; {
-		err := c.watchTurn(ctx, g)
+		t := turn{c: c, group: g}
+		err := t.take(ctx, around(wait, c.rnd))
 		if whole.Err() != nil {
 			return context.Cause(whole)
 		}
@@ -236,8 +245,10 @@ func (c *Client) watch(ctx, whole context.Context, g *group) error {
 		if err != nil && !agentsFault(err) {
 			return err
 		}
-		if err == nil {
-			failures = 0 // it has yielded: queue again at once
+		if err == nil { // it has yielded
+			if failures = 0; t.open.Load() == 0 {
+				wait = c.turns.after(wait, t.brought.Load())
+			}
 			continue
 		}
 		c.opts.Logger.Debug("watch ended", "err", err)
@@ -245,7 +256,7 @@ func (c *Client) watch(ctx, whole context.Context, g *group) error {
 			since = c.now()
 		}
 		timer := time.NewTimer(c.again(failures, since, err))
-		failures++
+		failures, wait = failures+1, 0
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -255,68 +266,63 @@ func (c *Client) watch(ctx, whole context.Context, g *group) error {
 	return nil
 }
 
-// watchTurn holds a connection and watches the group's mailboxes over it, until the
+// turn is one time that a group is watched.
+type turn struct {
+	c       *Client
+	group   *group
+	open    atomic.Int64 // mailboxes of which not all has come that lay there
+	brought atomic.Bool
+}
+
+// take waits for a connection and watches the group's mailboxes over it, until the
 // connection is needed elsewhere. Those who wait here do so for days, with as small a
 // stack as can be: they get pointers, and what copies an agent is not inlined.
-func (c *Client) watchTurn(ctx context.Context, g *group) error {
-	l, err := c.lease(ctx, g)
+func (t *turn) take(ctx context.Context, wait time.Duration) error {
+	g := t.group
+	t.open.Store(int64(len(g.mailboxes)))
+	l, err := t.lease(ctx, wait)
 	if err != nil {
 		return err
 	}
 	defer l.Release()
-	turn, stop := context.WithCancelCause(ctx)
+	late := time.AfterFunc(visitLongest, l.Settle)
+	defer late.Stop()
+	watching, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	eg, tctx := errgroup.WithContext(turn)
+	eg, tctx := errgroup.WithContext(watching)
 	for i := range g.mailboxes {
-		eg.Go(func() error { return c.watchOne(tctx, l, &g.agent, &g.mailboxes[i]) })
+		eg.Go(func() error { return t.watchOne(tctx, l, &g.mailboxes[i]) })
 	}
-	over := c.watchSlot(tctx, l)
-	stop(over)
-	err = eg.Wait()
-	if errors.Is(over, errYield) {
+	yielded := false
+	select {
+	case <-l.Yield():
+		yielded = true
+		stop(errYield)
+	case <-tctx.Done():
+	}
+	if err = eg.Wait(); yielded {
 		return nil
 	}
-	return c.watchFailed(g, err)
+	return t.failed(err)
 }
 
 // lease takes the group's connection, for watching.
 //
 //go:noinline
-func (c *Client) lease(ctx context.Context, g *group) (*transport.Lease, error) {
-	return c.pool.Take(ctx, c.key(g.relationship, g.agent), g.agent.target(), true)
+func (t *turn) lease(ctx context.Context, wait time.Duration) (*transport.Lease, error) {
+	return t.c.pool.Watch(ctx, t.c.key(t.group.relationship, t.group.agent), t.group.agent.target(), wait)
 }
 
-// watchFailed notes what ended a turn.
+// failed notes what ended a turn.
 //
 //go:noinline
-func (c *Client) watchFailed(g *group, err error) error {
-	c.noteHealth(g.agent, err)
+func (t *turn) failed(err error) error {
+	t.c.noteHealth(t.group.agent, err)
 	return err
 }
 
-// errYield ends a watcher's turn.
-var errYield = errors.New("client: connection needed elsewhere")
-
-// watchSlot ends a turn when the connection is needed, or when others wait and the turn
-// has lasted long enough.
-func (c *Client) watchSlot(ctx context.Context, l *transport.Lease) error {
-	t := time.NewTicker(c.slice)
-	defer t.Stop()
-	for {
-		select {
-		case <-l.Yield():
-			return errYield
-		case <-t.C:
-			if c.pool.Crowded() {
-				return errYield
-			}
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-func (c *Client) watchOne(ctx context.Context, l *transport.Lease, a *ownAgent, m *store.Mailbox) error {
+func (t *turn) watchOne(ctx context.Context, l *transport.Lease, m *store.Mailbox) error {
+	c, a := t.c, &t.group.agent
 	owner := ed25519.NewKeyFromSeed(m.Seed[:])
 	cursor, err := c.cursor(ctx, m)
 	if err != nil {
@@ -326,9 +332,19 @@ func (c *Client) watchOne(ctx context.Context, l *transport.Lease, a *ownAgent, 
 		if err := c.takeIn(ctx, m.ID, d); err != nil {
 			return err
 		}
+		t.brought.Store(true)
+		c.noteActive(t.group.relationship)
 		return c.acknowledge(ctx, l, *m, []uint64{d.Position})
 	}
-	caughtUp := func() { c.noteHealth(*a, nil) }
+	var once sync.Once
+	caughtUp := func() {
+		c.noteHealth(*a, nil)
+		once.Do(func() {
+			if t.open.Add(-1) == 0 {
+				l.Settle()
+			}
+		})
+	}
 	draining := func() {
 		if err := c.noteDraining(ctx, *a); err != nil {
 			c.opts.Logger.Debug("agent's leaving not noted", "err", err)

@@ -201,7 +201,7 @@ func (c *Client) atHost(ctx context.Context, l invite.Link, do func(*transport.L
 		return err
 	}
 	key := transport.Key{Relationship: once, Agent: l.Host.Agent}
-	lease, err := c.pool.Take(ctx, key, transport.Target{URI: l.Host}, false)
+	lease, err := c.pool.Take(ctx, key, transport.Target{URI: l.Host})
 	if err != nil {
 		return err
 	}

@@ -322,7 +322,7 @@ func TestFollowTakesTurns(t *testing.T) {
 	a := n.person(n.agent(), n.agent())
 	a.opts.MaxOpen = 4
 	a.reopen()
-	a.slice = 200 * time.Millisecond
+	a.turns.first, a.turns.most = 200*time.Millisecond, 400*time.Millisecond
 	var others []*person
 	for i := range 5 {
 		b := n.person(n.agent())
@@ -363,7 +363,7 @@ func TestFollowTakesTurns(t *testing.T) {
 	for i := range others {
 		want[fmt.Sprint("from ", i)] = true
 	}
-	timeout := time.After(6 * watchSlice)
+	timeout := time.After(30 * time.Second)
 	for len(want) > 0 {
 		select {
 		case text := <-got:

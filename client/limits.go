@@ -41,8 +41,16 @@ const (
 	// minFullPause is the least that a full mailbox is left alone.
 	minFullPause = time.Minute
 
-	// watchSlice is how long a watched mailbox keeps its connection while others wait.
-	watchSlice = 5 * time.Second
+	// activeFor is for how long after its last message a conversation is active, and keeps
+	// its watches before others. watchFirst is when one that has lost its watch has a turn
+	// again; each turn that brings nothing doubles that, up to watchMost, or watchPace for
+	// each that is watched if that is more. visitLongest is how long a turn may take that
+	// others wait for.
+	activeFor    = 10 * time.Minute
+	watchFirst   = 30 * time.Second
+	watchMost    = 2 * time.Minute
+	watchPace    = 2 * time.Second
+	visitLongest = 10 * time.Second
 	// upkeepEvery is how often Follow looks for upkeep that nothing else wakes.
 	upkeepEvery = time.Minute
 	// upkeepApart is how far apart passes are that changes wake.

@@ -73,6 +73,7 @@ func (c *Client) Send(ctx context.Context, name, text string, o SendOptions) (Se
 	if err != nil {
 		return Sent{}, err
 	}
+	c.noteActive(contact) // an answer may come
 	if err := c.at("saved"); err != nil {
 		return out, err
 	}

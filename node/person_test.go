@@ -78,7 +78,7 @@ func (p *person) at(ctx context.Context, text string) *transport.Lease {
 		return l
 	}
 	l, err := p.pool.Take(ctx, transport.Key{Agent: uri.Agent},
-		transport.Target{URI: uri, Credential: &p.secrets, Token: uri.Token}, false)
+		transport.Target{URI: uri, Credential: &p.secrets, Token: uri.Token})
 	if err != nil {
 		p.t.Fatal(err)
 	}

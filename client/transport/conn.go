@@ -68,11 +68,11 @@ func newConn(p *Pool, key Key) *conn {
 	return c
 }
 
-// patient says whether every holder would yield, and was not asked to. The caller holds
-// pool.mu.
-func (c *conn) patient() bool {
+// patient says whether every holder would yield, and was not asked to, and, if that is
+// asked for, has settled. The caller holds pool.mu.
+func (c *conn) patient(settled bool) bool {
 	for l := range c.leases {
-		if l.yield == nil || l.asked {
+		if l.yield == nil || l.asked || settled && !l.settled {
 			return false
 		}
 	}

@@ -30,6 +30,9 @@ func (c *conn) dial(ctx context.Context, key streamKey, hello helloFunc) (*strea
 	for try := 1; ; try++ {
 		s, err := c.dialOnce(ctx, key, hello)
 		if err == nil || try == dialTries || !brokeOff(err) {
+			if err != nil && brokeOff(err) {
+				c.pool.brokenOff(c.key.Agent)
+			}
 			return s, err
 		}
 		d, drawn := c.pool.jitter(pause)

@@ -62,7 +62,7 @@ func newAgent(t *testing.T, more ...libp2p.Option) Target {
 
 func greet(t *testing.T, p *Pool, to Target, relationship byte) error {
 	t.Helper()
-	l, err := p.Take(t.Context(), Key{Relationship: [16]byte{relationship}, Agent: to.URI.Agent}, to, false)
+	l, err := p.Take(t.Context(), Key{Relationship: [16]byte{relationship}, Agent: to.URI.Agent}, to)
 	check(t, err)
 	defer l.Release()
 	_, err = l.Hello(t.Context())

@@ -7,9 +7,11 @@
 // Each [Key], a relationship at an agent, has a connection of its own, from a libp2p
 // host of its own, with an Ed25519 identity that was drawn for it and is never stored:
 // so an agent cannot tell by the connection which relationships belong to one person.
-// At most [Options.MaxOpen] connections are open at once. A [Lease] keeps one open;
-// when all are leased, the holders of those that only wait for deliveries are asked to
-// yield ([Lease.Yield]) and take their turn again.
+// At most [Options.MaxOpen] connections are open at once, and [Options.MaxPerAgent] at one
+// agent; fewer, for a while, where an agent does not take so many. A [Lease] keeps one open.
+// When all are leased, holders of those that only wait for deliveries are asked to yield
+// ([Lease.Yield]): the relationships that were active last keep theirs, and the others have
+// turns. turns.go has the rules.
 //
 // A client listens nowhere and takes no streams. With a SOCKS5 proxy nothing leaves
 // beside it: TCP only, and host names are resolved by the proxy ([NewHost]).

@@ -3,9 +3,12 @@ package transport
 import "time"
 
 const (
-	// DefaultMaxOpen is how many connections are open at once. An agent takes eight from
-	// one network by default, which people may share.
-	DefaultMaxOpen = 6
+	// DefaultMaxOpen is how many connections are open at once, and DefaultMaxPerAgent how
+	// many at one agent, which takes eight from one network by default; people may share
+	// that. What an agent does not take is not tried again for tightFor.
+	DefaultMaxOpen     = 24
+	DefaultMaxPerAgent = 6
+	tightFor           = 10 * time.Minute
 	// DialTimeout bounds reaching an agent and the secure handshake.
 	DialTimeout = 10 * time.Second
 	// dialTries is how often a connection is tried that the agent breaks off, within

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +21,14 @@ type Key struct {
 type Options struct {
 	// Host makes hosts; NewHost("") if nil.
 	Host HostFunc
-	// MaxOpen is how many connections are open at once; [DefaultMaxOpen] if zero.
-	MaxOpen int
+	// MaxOpen is how many connections are open at once, and MaxPerAgent how many of them
+	// at one agent; [DefaultMaxOpen] and [DefaultMaxPerAgent] if both are zero. Of MaxOpen
+	// alone any number may be at one agent.
+	MaxOpen, MaxPerAgent int
+	// Active says when a relationship was last active, and whether it still is: that
+	// decides who keeps a connection where there are too few. Never active if nil. It must
+	// not call the pool.
+	Active func(relationship [16]byte) (last time.Time, active bool)
 	// Rand draws identities; crypto/rand if nil.
 	Rand io.Reader
 	// Now is the clock for proofs of work; time.Now if nil.
@@ -37,14 +42,12 @@ type Pool struct {
 
 	mu     sync.Mutex // guards what follows; never held across I/O
 	conns  map[Key]*conn
-	queue  []*waiter     // callers of Take without a slot, in the order of their coming
-	freed  chan struct{} // closed and replaced when one of them should look again
-	turn   uint64        // counts leases, to find the one used least recently
+	queue  []*waiter                // callers without a slot, in the order of their coming
+	tight  map[wire.AgentID]tightly // agents that did not take as many connections as we may open
+	freed  chan struct{}            // closed and replaced when those in the queue should look again
+	turn   uint64                   // counts leases, to find the one used least recently
 	closed bool
 }
-
-// waiter is a caller of Take in the queue.
-type waiter struct{ patient bool }
 
 // NewPool makes a pool. Close ends it.
 func NewPool(o Options) (*Pool, error) {
@@ -55,8 +58,17 @@ func NewPool(o Options) (*Pool, error) {
 		}
 		o.Host = h
 	}
+	if o.MaxOpen <= 0 && o.MaxPerAgent <= 0 {
+		o.MaxOpen, o.MaxPerAgent = DefaultMaxOpen, DefaultMaxPerAgent
+	}
 	if o.MaxOpen <= 0 {
 		o.MaxOpen = DefaultMaxOpen
+	}
+	if o.MaxPerAgent <= 0 {
+		o.MaxPerAgent = o.MaxOpen
+	}
+	if o.Active == nil {
+		o.Active = func([16]byte) (last time.Time, active bool) { return last, false }
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
@@ -64,25 +76,41 @@ func NewPool(o Options) (*Pool, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Pool{opts: o, conns: map[Key]*conn{}, freed: make(chan struct{})}, nil
+	return &Pool{opts: o, conns: map[Key]*conn{}, tight: map[wire.AgentID]tightly{}, freed: make(chan struct{})}, nil
 }
 
 // Lease keeps a connection open for its holder, who must Release it.
 type Lease struct {
-	pool  *Pool
-	conn  *conn
-	once  sync.Once
-	yield chan struct{} // closed when somebody needs the slot; nil if never asked
-	asked bool          // guarded by pool.mu
+	pool    *Pool
+	conn    *conn
+	once    sync.Once
+	yield   chan struct{} // closed when somebody needs the slot; nil if never asked
+	asked   bool          // guarded by pool.mu, as is
+	settled bool          // a watcher has what it came for
 }
 
-// Take waits for a slot and leases the connection for key to the agent at target.
-// patient says that the holder only waits for deliveries and will heed Yield. Slots go
-// to those first who are not patient, otherwise in the order of coming.
-func (p *Pool) Take(ctx context.Context, key Key, target Target, patient bool) (*Lease, error) {
-	w := &waiter{patient}
+// Take waits for a slot and leases the connection for key to the agent at target, for a
+// piece of work.
+func (p *Pool) Take(ctx context.Context, key Key, target Target) (*Lease, error) {
+	return p.wait(ctx, &waiter{key: key}, target, 0)
+}
+
+// Watch is Take for a holder that only waits for deliveries and will heed [Lease.Yield].
+// It waits for a slot that is free, or that a relationship holds which was active longer
+// ago than this one, if this one is active now; after due it gets one in turn in any case.
+func (p *Pool) Watch(ctx context.Context, key Key, target Target, due time.Duration) (*Lease, error) {
+	return p.wait(ctx, &waiter{key: key, patient: true, due: due <= 0}, target, due)
+}
+
+func (p *Pool) wait(ctx context.Context, w *waiter, target Target, due time.Duration) (*Lease, error) {
+	var ripe <-chan time.Time
+	if due > 0 {
+		timer := time.NewTimer(due)
+		defer timer.Stop()
+		ripe = timer.C
+	}
 	for {
-		l, wait, evicted, err := p.tryTake(key, target, w)
+		l, freed, evicted, err := p.tryTake(w, target)
 		if evicted != nil {
 			evicted.close()
 		}
@@ -90,7 +118,11 @@ func (p *Pool) Take(ctx context.Context, key Key, target Target, patient bool) (
 			return l, err
 		}
 		select {
-		case <-wait:
+		case <-freed:
+		case <-ripe:
+			p.mu.Lock()
+			w.due = true
+			p.mu.Unlock()
 		case <-ctx.Done():
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -101,33 +133,33 @@ func (p *Pool) Take(ctx context.Context, key Key, target Target, patient bool) (
 }
 
 // tryTake leases at once, or puts the caller into the queue and returns what to wait for.
-func (p *Pool) tryTake(key Key, target Target, w *waiter) (l *Lease, wait chan struct{}, evicted *conn, err error) {
+func (p *Pool) tryTake(w *waiter, target Target) (l *Lease, freed chan struct{}, evicted *conn, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		p.leave(w)
 		return nil, nil, nil, ErrClosed
 	}
-	c := p.conns[key]
-	if c != nil && len(c.leases) == 0 && p.hasBefore(w) {
-		// Its connection is open, but the slot is somebody else's turn.
-		p.enter(w)
-		return nil, p.freed, nil, nil
+	first := !p.preceded(w)
+	c := p.conns[w.key]
+	if c == nil && first {
+		if !p.room(w.key.Agent) {
+			if evicted = p.leastIdle(w); evicted != nil {
+				delete(p.conns, evicted.key)
+			}
+		}
+		if evicted != nil || p.room(w.key.Agent) {
+			c = newConn(p, w.key)
+			p.conns[w.key] = c
+		}
 	}
-	if c == nil {
-		free := len(p.conns) < p.opts.MaxOpen
-		if !free && !p.hasBefore(w) {
-			evicted = p.leastIdle()
+	// A connection that is open and idle may be somebody else's turn.
+	if c == nil || len(c.leases) == 0 && !first {
+		p.enter(w)
+		if first || !w.patient {
+			p.press(w)
 		}
-		if !free && evicted == nil || p.hasBefore(w) {
-			p.enter(w)
-			return nil, p.freed, nil, nil
-		}
-		if evicted != nil {
-			delete(p.conns, evicted.key)
-		}
-		c = newConn(p, key)
-		p.conns[key] = c
+		return nil, p.freed, nil, nil
 	}
 	p.leave(w)
 	p.turn++
@@ -139,77 +171,6 @@ func (p *Pool) tryTake(key Key, target Target, w *waiter) (l *Lease, wait chan s
 	}
 	c.leases[l] = struct{}{}
 	return l, nil, evicted, nil
-}
-
-// hasBefore says whether somebody in the queue comes before w. The caller holds p.mu.
-func (p *Pool) hasBefore(w *waiter) bool {
-	for i, other := range p.queue {
-		if other == w {
-			return w.patient && slices.ContainsFunc(p.queue[i:], func(o *waiter) bool { return !o.patient })
-		}
-		if w.patient || !other.patient {
-			return true
-		}
-	}
-	return false
-}
-
-// enter puts a caller into the queue, if it is not there. One that is not patient has a
-// patient holder asked. The caller holds p.mu.
-func (p *Pool) enter(w *waiter) {
-	if slices.Contains(p.queue, w) {
-		return
-	}
-	p.queue = append(p.queue, w)
-	if !w.patient {
-		p.askToYield()
-	}
-}
-
-// leave takes a caller out of the queue, if it is there, and lets the others look. The
-// caller holds p.mu.
-func (p *Pool) leave(w *waiter) {
-	if i := slices.Index(p.queue, w); i >= 0 {
-		p.queue = slices.Delete(p.queue, i, i+1)
-		p.signal()
-	}
-}
-
-// Crowded says whether somebody waits for a slot: a patient holder that has had its
-// share of time then gives way.
-func (p *Pool) Crowded() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.queue) > 0
-}
-
-// leastIdle finds the connection without leases that was used least recently.
-func (p *Pool) leastIdle() *conn {
-	var found *conn
-	for _, c := range p.conns {
-		if len(c.leases) == 0 && (found == nil || c.turn < found.turn) {
-			found = c
-		}
-	}
-	return found
-}
-
-// askToYield asks the holders of the connection that has waited longest, of those that
-// only wait and were not asked before.
-func (p *Pool) askToYield() {
-	var found *conn
-	for _, c := range p.conns {
-		if c.patient() && (found == nil || c.turn < found.turn) {
-			found = c
-		}
-	}
-	if found == nil {
-		return
-	}
-	for l := range found.leases {
-		l.asked = true
-		close(l.yield)
-	}
 }
 
 // Yield is closed when the slot is needed for something else. It is nil for a lease

@@ -113,7 +113,7 @@ func (s *server) key(relationship byte) Key {
 
 func take(t testing.TB, p *Pool, s *server, relationship byte) *Lease {
 	t.Helper()
-	l, err := p.Take(t.Context(), s.key(relationship), s.target(), false)
+	l, err := p.Take(t.Context(), s.key(relationship), s.target())
 	check(t, err)
 	return l
 }
@@ -180,7 +180,7 @@ func TestImpostorIsRefused(t *testing.T) {
 	target := s.target()
 	target.URI.Addr = other.uri.Addr
 	p := newPool(t, Options{})
-	l, err := p.Take(t.Context(), s.key(1), target, false)
+	l, err := p.Take(t.Context(), s.key(1), target)
 	check(t, err)
 	defer l.Release()
 	if _, err = l.Hello(t.Context()); err == nil || other.hello != 0 {
@@ -267,25 +267,19 @@ func TestEachKeyHasItsIdentity(t *testing.T) {
 func TestPatientHolderYields(t *testing.T) {
 	s := newServer(t)
 	p := newPool(t, Options{MaxOpen: 1})
-	watcher, err := p.Take(t.Context(), s.key(1), s.target(), true)
+	watcher, err := p.Watch(t.Context(), s.key(1), s.target(), 0)
 	check(t, err)
 	got := make(chan *Lease)
 	go func() {
-		l, err := p.Take(context.Background(), s.key(2), s.target(), false)
+		l, err := p.Take(context.Background(), s.key(2), s.target())
 		if err != nil {
 			t.Error(err)
 		}
 		got <- l
 	}()
 	<-watcher.Yield()
-	if !p.Crowded() {
-		t.Error("somebody waits and the pool is not crowded")
-	}
 	watcher.Release()
 	(<-got).Release()
-	if p.Crowded() {
-		t.Error("nobody waits and the pool is crowded")
-	}
 }
 
 func TestWaitingEndsWithItsContextAndWithThePool(t *testing.T) {
@@ -295,7 +289,7 @@ func TestWaitingEndsWithItsContextAndWithThePool(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
-		_, err := p.Take(ctx, s.key(2), s.target(), false)
+		_, err := p.Take(ctx, s.key(2), s.target())
 		done <- err
 	}()
 	cancel()
@@ -303,7 +297,7 @@ func TestWaitingEndsWithItsContextAndWithThePool(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 	go func() {
-		_, err := p.Take(context.Background(), s.key(3), s.target(), true)
+		_, err := p.Watch(context.Background(), s.key(3), s.target(), 0)
 		done <- err
 	}()
 	p.Close()
@@ -373,7 +367,7 @@ func TestProxyResolvesNames(t *testing.T) {
 	target := s.target()
 	target.URI.Addr, err = multiaddr.NewMultiaddr("/dns4/agent.invalid/tcp/" + port)
 	check(t, err)
-	l, err := p.Take(t.Context(), s.key(1), target, false)
+	l, err := p.Take(t.Context(), s.key(1), target)
 	check(t, err)
 	defer l.Release()
 	_, err = l.Hello(t.Context())
@@ -384,7 +378,7 @@ func TestProxyResolvesNames(t *testing.T) {
 
 	target.URI.Addr, err = multiaddr.NewMultiaddr("/dnsaddr/agent.invalid")
 	check(t, err)
-	l2, err := p.Take(t.Context(), s.key(2), target, false)
+	l2, err := p.Take(t.Context(), s.key(2), target)
 	check(t, err)
 	defer l2.Release()
 	if _, err := l2.Hello(t.Context()); err == nil {
@@ -411,7 +405,7 @@ func TestTurnsAreTakenInOrder(t *testing.T) {
 	for i := range byte(4) {
 		done.Go(func() {
 			for range 3 {
-				l, err := p.Take(context.Background(), s.key(i+1), s.target(), true)
+				l, err := p.Watch(context.Background(), s.key(i+1), s.target(), 0)
 				if err != nil {
 					t.Error(err)
 					return

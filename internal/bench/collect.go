@@ -48,7 +48,7 @@ func Collect(ctx context.Context, o StockOptions, progress io.Writer) (r Collect
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	leases := make([]*transport.Lease, len(s.owners))
 	for i, owner := range s.owners {
-		if leases[i], err = pool.Take(ctx, transport.Key{Relationship: [16]byte(owner), Agent: target.URI.Agent}, target, false); err != nil {
+		if leases[i], err = pool.Take(ctx, transport.Key{Relationship: [16]byte(owner), Agent: target.URI.Agent}, target); err != nil {
 			return r, err
 		}
 		if _, err := leases[i].Collect(ctx, owner, 0); err != nil { // connects

@@ -161,7 +161,7 @@ func newTarget(uri string) (transport.Target, error) {
 // describe fetches the receiving agent's descriptor through the sending agent.
 func (p *path) describe(ctx context.Context, send, receive transport.Target) (descriptor.Descriptor, error) {
 	var d descriptor.Descriptor
-	lease, err := p.pool.Take(ctx, transport.Key{Agent: send.URI.Agent}, send, false)
+	lease, err := p.pool.Take(ctx, transport.Key{Agent: send.URI.Agent}, send)
 	if err != nil {
 		return d, err
 	}

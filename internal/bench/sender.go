@@ -37,14 +37,14 @@ func newSender(ctx context.Context, pool *transport.Pool, send, receive transpor
 	}
 	s := &sender{size: size}
 	var err error
-	if s.submit, err = pool.Take(ctx, transport.Key{Relationship: id, Agent: send.URI.Agent}, send, false); err != nil {
+	if s.submit, err = pool.Take(ctx, transport.Key{Relationship: id, Agent: send.URI.Agent}, send); err != nil {
 		return nil, err
 	}
 	// Connects now: an agent limits how many handshakes it has under way.
 	if _, err := s.submit.Hello(ctx); err != nil {
 		return nil, err
 	}
-	if s.fetch, err = pool.Take(ctx, transport.Key{Relationship: id, Agent: receive.URI.Agent}, receive, false); err != nil {
+	if s.fetch, err = pool.Take(ctx, transport.Key{Relationship: id, Agent: receive.URI.Agent}, receive); err != nil {
 		return nil, err
 	}
 	if _, s.owner, err = ed25519.GenerateKey(nil); err != nil {

@@ -46,13 +46,13 @@ func newClient(ctx context.Context, l *load, index int, d descriptor.Descriptor)
 		return nil, err
 	}
 	id := [16]byte{byte(index), byte(index >> 8), 1}
-	if c.submit, err = l.pool.Take(ctx, transport.Key{Relationship: id, Agent: send.URI.Agent}, send, false); err != nil {
+	if c.submit, err = l.pool.Take(ctx, transport.Key{Relationship: id, Agent: send.URI.Agent}, send); err != nil {
 		return nil, err
 	}
 	if _, err := c.submit.Hello(ctx); err != nil {
 		return nil, fmt.Errorf("open an account: %w", err)
 	}
-	if c.fetch, err = l.pool.Take(ctx, transport.Key{Relationship: id, Agent: receive.URI.Agent}, receive, false); err != nil {
+	if c.fetch, err = l.pool.Take(ctx, transport.Key{Relationship: id, Agent: receive.URI.Agent}, receive); err != nil {
 		return nil, err
 	}
 	if _, c.owner, err = ed25519.GenerateKey(nil); err != nil {

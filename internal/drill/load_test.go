@@ -114,7 +114,7 @@ func (l *load) describe() (d descriptor.Descriptor, err error) {
 	if err != nil {
 		return d, err
 	}
-	lease, err := l.pool.Take(l.t.Context(), transport.Key{Agent: send.URI.Agent}, send, false)
+	lease, err := l.pool.Take(l.t.Context(), transport.Key{Agent: send.URI.Agent}, send)
 	if err != nil {
 		return d, err
 	}

@@ -25,15 +25,18 @@ func (w *world) slots(user int32) int {
 	return w.groups(user) + spareConnections
 }
 
-// crowded says whether a user's mailboxes take turns on the connections that may be open:
-// then every request dials.
+// crowded says whether mailboxes are watched on every connection that a user may have open:
+// then a request dials, if not to where its relationship's mailboxes are watched.
 func (w *world) crowded(user int32) bool { return w.groups(user) >= w.slots(user) }
 
 // groups is how many connections a user's watches would need: one for each relationship at
 // each agent.
 func (w *world) groups(user int32) int {
-	return len(w.s.Users[user].Contacts) * min(homes, w.s.Scenario.Privacy.ReceivingAgents)
+	return len(w.s.Users[user].Contacts) * w.homes()
 }
+
+// homes is at how many agents a relationship's mailboxes are.
+func (w *world) homes() int { return min(homes, w.s.Scenario.Privacy.ReceivingAgents) }
 
 // approach makes ready for a request of a client to a sending agent. It returns how long
 // that takes, or that nobody answers there.
@@ -70,7 +73,7 @@ func (w *world) greet(p protocol, at int64, user, agent int32) {
 func (w *world) watches(m *message, agent int32) bool {
 	set := w.sets.at(w.sides[m.side].current)
 	slot := slices.Index(set.home[:], agent)
-	if slot < 0 || w.crowded(m.from) || w.deafTo(m.from, agent) {
+	if slot < 0 || w.deafTo(m.from, agent) {
 		return false
 	}
 	_, open := w.turn(m.from, m.side, agent, uint8(slot))

@@ -222,8 +222,9 @@ func (w *world) drain(i int32) {
 		u := &w.users[user]
 		after := int64(float64(refreshAgents) * w.decide.Float64())
 		if slices.Contains(u.receive[:], i) && u.on {
-			slots := w.slots(user)
-			after = int64(watchSlice) * int64(max(0, w.groups(user)-slots)) / int64(slots)
+			if after = 0; w.quiet(user) > 0 {
+				after = w.period(user) / 2
+			}
 		}
 		if t := w.now + after; t <= w.end {
 			w.at(t, event{kind: agentNoticed, a: i, b: user})

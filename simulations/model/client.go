@@ -37,6 +37,7 @@ func payloadSize(text int32, padded bool) int32 {
 func (w *world) write(m script.Send) {
 	w.count.sent++
 	mi := w.enqueue(m.From, w.sideOf(m.Relation, m.From), m.Size, m.Number)
+	w.stir(w.sideOf(m.Relation, m.From))
 	w.rec.Event(trace.Event{At: time.Duration(w.now), Kind: trace.Sent, Message: m.Number,
 		User: m.From, Peer: m.To, Agent: trace.None, Other: trace.None, Size: m.Size})
 	w.advance(w.messages.at(mi).side)

@@ -33,7 +33,12 @@ const (
 	callTimeout   = 20 * time.Second
 	outcomeWait   = 10 * time.Second // client
 	minFullPause  = time.Minute      // client
-	watchSlice    = 5 * time.Second  // client
+	activeFor     = 10 * time.Minute // client
+	visit         = time.Second      // of a mailbox in which nothing lies
+	watchFirst    = 30 * time.Second // client
+	watchMost     = 2 * time.Minute  // client
+	watchPace     = 2 * time.Second  // client
+	perAgent      = 6                // client: connections at one agent
 	deadAfter     = 48 * time.Hour   // client
 	refreshAgents = 12 * time.Hour   // client
 

@@ -25,6 +25,7 @@ func TestLimitsAreTheProducts(t *testing.T) {
 		{"callTimeout", callTimeout, transport.CallTimeout},
 		{"quotas", quotas, mailbox.DefaultLimits().Quotas},
 		{"maxOpenSets", maxOpenSets, particle.MaxOpenSets},
+		{"perAgent", perAgent, transport.DefaultMaxPerAgent},
 		{"breakAfter", breakAfter, memnet.BreakAfter},
 	} {
 		if !reflect.DeepEqual(c.here, c.there) {

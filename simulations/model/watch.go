@@ -9,9 +9,10 @@ import (
 )
 
 // Devices that are on watch their mailboxes. With more relationships than connections may
-// be open, mailboxes take turns: a watch lasts a slice, then its connection is needed
-// elsewhere. The turns of a user follow from the number of the user alone, so nothing runs
-// for those who wait: when something is stored, its mailbox's next turn is computed.
+// be open, at an agent or in all, those keep their watch that were active last, and the
+// others are visited: a turn lasts until the next of them has its own. The turns of a user
+// follow from the number of the user and from what was active, so nothing runs for those
+// who wait: when something is stored, its mailbox's next turn is computed.
 
 // handshake is how many round trips pass from the beginning of a turn until the agent
 // watches.
@@ -47,21 +48,25 @@ func (w *world) watch(bi uint32, bx *box) {
 func (w *world) turn(user int32, side uint32, agent int32, slot uint8) (t int64, open bool) {
 	u := &w.users[user]
 	back := max(u.onSince, w.rejoins(user, agent))
-	n, slots := int64(w.groups(user)), int64(w.slots(user))
-	if n <= slots {
+	quiet := w.quiet(user)
+	if quiet == 0 || w.keeps(user, side, slot) {
 		ready := back + w.expected(handshake+1, u.region, agent)
 		return back, back == 0 || w.now >= ready
 	}
-	// The k-th of n groups begins every n/slots slices.
-	period := int64(watchSlice) * n / slots
+	// One that was active lately has its next turn sooner.
+	period := min(w.period(user), max(int64(watchFirst), w.now-w.sides[side].active))
 	k := slices.Index(w.s.Users[user].Contacts, int32(side/2))*homes + int(slot)
-	phase := int64(watchSlice)*int64(k)/slots + int64(mix(uint64(user))%uint64(period))
+	phase := int64(mix(uint64(user)<<16|uint64(k)) % uint64(period))
+	slice := period / int64(quiet)
+	if w.wanted(user) { // whoever made way for the visit is back as soon as it is over
+		slice = min(slice, int64(visit))
+	}
 	since := (w.now - phase) % period
 	if since < 0 {
 		since += period
 	}
 	begin := w.now - since
-	if begin >= back && since < int64(watchSlice) {
+	if begin >= back && since < slice {
 		if since >= w.expected(handshake+1, u.region, agent) {
 			return begin, true
 		}
@@ -71,6 +76,78 @@ func (w *world) turn(user int32, side uint32, agent int32, slot uint8) (t int64,
 		begin += period
 	}
 	return begin, false
+}
+
+// kept is how many relationships of a user keep their watch at an agent, and how many
+// watches are kept in all. Where not all are, one connection is that of the turns, and of
+// those to all agents another that of what is sent.
+func (w *world) kept(user int32) (relations, watches int) {
+	relations, watches = len(w.s.Users[user].Contacts), w.groups(user)
+	if w.s.Scenario.Privacy.Connections == 0 {
+		return relations, watches
+	}
+	if slots := w.slots(user); watches > slots {
+		watches = max(slots-2, 0)
+	}
+	if relations > perAgent {
+		relations = perAgent - 1
+	}
+	return relations, min(watches, relations*w.homes())
+}
+
+// quiet is how many watches of a user take turns.
+func (w *world) quiet(user int32) int {
+	_, watches := w.kept(user)
+	return w.groups(user) - watches
+}
+
+// keeps says whether a relationship is one of those that were active last, so that its
+// mailbox is watched.
+func (w *world) keeps(user int32, side uint32, slot uint8) bool {
+	relations, watches := w.kept(user)
+	later, mine := 0, w.sides[side].active
+	for _, relation := range w.s.Users[user].Contacts {
+		if other := w.sideOf(relation, user); other != side {
+			if at := w.sides[other].active; at > mine || at == mine && other < side {
+				later++
+			}
+		}
+	}
+	return later < relations && later*w.homes()+int(slot) < watches
+}
+
+// wanted says whether active relationships alone have more mailboxes than keep a watch.
+func (w *world) wanted(user int32) bool {
+	active := 0
+	for _, relation := range w.s.Users[user].Contacts {
+		if at := w.sides[w.sideOf(relation, user)].active; at > 0 && w.now-at < int64(activeFor) {
+			active++
+		}
+	}
+	_, watches := w.kept(user)
+	return active*w.homes() > watches
+}
+
+// period is how long it is between two turns of a mailbox.
+func (w *world) period(user int32) int64 {
+	return int64(max(watchMost, time.Duration(w.groups(user))*watchPace))
+}
+
+// stir notes that a relationship is active for one side: what lies in its mailboxes is
+// watched for at once.
+func (w *world) stir(si uint32) {
+	w.sides[si].active = w.now
+	if w.quiet(w.owner(si)) == 0 {
+		return
+	}
+	for set := w.sides[si].current; set != 0; set = w.sets.at(set).older {
+		for _, bi := range w.sets.at(set).box {
+			if bi != 0 && w.boxes.at(bi).scheduled {
+				w.boxes.at(bi).scheduled = false
+				w.watch(bi, w.boxes.at(bi))
+			}
+		}
+	}
 }
 
 // expected is how long a number of round trips takes without jitter and loss.
@@ -192,6 +269,7 @@ func (w *world) takeIn(m *message, bx *box, agent int32, size int32) {
 		return
 	}
 	m.received = true
+	w.stir(peer(m.side))
 	w.tell(m, trace.Event{Kind: trace.Received, User: m.from, Peer: m.to, Agent: trace.None, Other: agent, Mailbox: name})
 	w.learn(m, bx)
 }
@@ -206,15 +284,15 @@ func (w *world) turnsBytes() {
 	const greeting = helloBytes + shortBytes + watchBytes + shortBytes
 	for i := range w.users {
 		u := &w.users[i]
-		slots := w.slots(int32(i))
-		if w.groups(int32(i)) <= slots {
+		quiet := w.quiet(int32(i))
+		if quiet == 0 {
 			continue
 		}
 		online := u.onTotal
 		if u.on {
 			online += w.now - u.onSince
 		}
-		turns := online / int64(watchSlice) * int64(slots)
+		turns := online / w.period(int32(i)) * int64(quiet)
 		w.count.bytes[protoDial] += turns * turn
 		w.count.bytes[protoMailbox] += turns * greeting
 		w.count.turns += turns
@@ -231,7 +309,8 @@ func (w *world) watchers() []int32 {
 			continue
 		}
 		contacts := len(w.s.Users[i].Contacts)
-		share := min(1, float64(w.slots(int32(i)))/float64(max(1, w.groups(int32(i)))))
+		_, watches := w.kept(int32(i))
+		share := float64(watches) / float64(max(1, w.groups(int32(i))))
 		for _, a := range u.receive {
 			if a >= 0 {
 				sum[a] += float64(float64(contacts) * share)

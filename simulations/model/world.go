@@ -117,6 +117,7 @@ type side struct {
 	due     bool                     // an answer is due
 	timed   bool                     // and has its time
 	suspect bool                     // the set names an agent that is being left
+	active  int64                    // when its owner last sent or was shown something
 	flying  int32                    // requests of the pass that is under way
 	conns   [script.MaxAgents]uint32 // life of the sending agents to which a connection is open
 	uses    uint32                   // life of the device that opened them

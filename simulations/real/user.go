@@ -1,7 +1,6 @@
 package real
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -12,6 +11,7 @@ import (
 	"sync"
 
 	"communicator/client"
+	"communicator/client/transport"
 	"communicator/relay/receipt"
 	"communicator/simulations/script"
 	"communicator/simulations/trace"
@@ -72,9 +72,13 @@ func (u *user) agents() (out []int32) {
 func (u *user) create(ctx context.Context) (err error) {
 	contacts := len(u.w.s.Users[u.number].Contacts)
 	agents := u.agents()
+	open, perAgent := u.w.s.Scenario.Privacy.Connections, transport.DefaultMaxPerAgent
+	if open == 0 {
+		open, perAgent = contacts*min(watchedAgents, len(agents))+spareConns, 0
+	}
 	u.client, err = client.Create(ctx, filepath.Join(u.w.dir, nameOf(u.number)), []byte(passphrase), client.Options{
 		Host: u.w.net.userHost(u.number), KDF: cheapKDF, Alone: true,
-		MaxOpen: cmp.Or(u.w.s.Scenario.Privacy.Connections, contacts*min(watchedAgents, len(agents))+spareConns),
+		MaxOpen: open, MaxPerAgent: perAgent,
 	})
 	if err != nil {
 		return fmt.Errorf("user %d: %w", u.number, err)

@@ -86,7 +86,7 @@ type Privacy struct {
 	SendingAgents   int      `yaml:"sending_agents" min:"1" max:"4" doc:"agents that a user sends through"`
 	ReceivingAgents int      `yaml:"receiving_agents" min:"1" max:"3" doc:"agents at which a user receives"`
 	Diversity       bool     `yaml:"diversity" doc:"a user's agents are those of different operators"`
-	Connections     int      `yaml:"connections" min:"0" max:"1000" doc:"connections that a client has open at once, on which mailboxes take turns; 0: one for each, and none waits"`
+	Connections     int      `yaml:"connections" min:"0" max:"1000" doc:"connections that a client has open at once, at most six of them at one agent (24 is the default of clients), on which the mailboxes of quiet conversations take turns; 0: one for each, and none waits"`
 	RotateEvery     int      `yaml:"rotate_every" min:"0" max:"100000" doc:"messages after which addresses are replaced; 0: as clients do"`
 }
 
