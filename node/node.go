@@ -133,6 +133,8 @@ type Node struct {
 	mu      sync.Mutex // guards closed, and streams' growing
 	closed  bool
 	streams sync.WaitGroup // descriptor streams
+
+	handlers sync.WaitGroup // of the roles' streams
 }
 
 // Open opens a node: it locks the directory, reads keys and log, and listens. When
@@ -385,6 +387,7 @@ func (n *Node) Close() error {
 	}
 	if n.host != nil {
 		errs = append(errs, n.host.Close())
+		n.handlers.Wait() // nothing begins one any more
 	}
 	if n.clock != nil {
 		errs = append(errs, n.clock.tick())

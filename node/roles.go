@@ -53,7 +53,8 @@ func (n *Node) openRoles() error {
 // the peer uses it. A stream lives for days: it goes on with a new goroutine, since the
 // stack of the one that settled its protocol stays as large as that took.
 func (n *Node) guarded(h network.StreamHandler) network.StreamHandler {
-	return func(s network.Stream) { go n.conduct.watch(s, n.recovering(h)) }
+	h = n.recovering(h)
+	return func(s network.Stream) { n.handlers.Go(func() { n.conduct.watch(s, h) }) }
 }
 
 func (n *Node) recovering(h network.StreamHandler) network.StreamHandler {
