@@ -51,7 +51,9 @@
 // client/nearby). What is known of who somebody is, [Contact.TrustWords] says: comparing
 // safety numbers or codes (CompareSafety) and a claim of a name (Claim, CheckClaim) add
 // to it, and a new session, a difference or a contradiction takes it away until a person
-// has looked. It never decides who may write.
+// has looked. What two identities have signed of each other (Relate) passes it on, as theirs
+// and not as one's own: [Kin]. Names of contacts are looked up again day by day. It never
+// decides who may write.
 //
 // # Concurrency
 //

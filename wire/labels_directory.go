@@ -10,7 +10,7 @@ const (
 	LabelIdentity      Label = "comm/1/identity"       // H of an identity document, as statements cite it
 	LabelLeaf          Label = "comm/1/leaf"           // H(label ‖ name secret ‖ version): tag of a log entry
 	LabelCommitment    Label = "comm/1/commitment"     // H(label ‖ opening ‖ statement), in a log entry
-	LabelRevoke        Label = "comm/1/revoke"         // H(label ‖ key): where vetoes and revocations of a key lie
+	LabelRevoke        Label = "comm/1/revoke"         // H(label ‖ key): where what a key says outside of a log lies
 	LabelRevokeCode    Label = "comm/1/revoke-code"    // H of a revocation code, committed to when a key is bound
 	LabelRelation      Label = "comm/1/relation"       // Ed25519: a succession or an equivalence
 	LabelStaple        Label = "comm/1/staple"         // magic of a staple

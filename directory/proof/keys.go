@@ -34,8 +34,9 @@ func labelled(label wire.Label, body []byte) []byte {
 	return append(append(b, label...), body...)
 }
 
-// RevocationID is where a key's vetoes and its revocation are kept: in the DHT, at
-// directories, and inside sessions. The namespace cannot keep them from anyone.
+// RevocationID is where a key's vetoes and its revocation are kept, at directories and, as
+// the secret of a record, in the overlay; and at directories its relations. Vetoes travel
+// inside sessions, too: the namespace cannot keep them from anyone.
 func RevocationID(key Key) Hash { return wire.Hash(wire.LabelRevoke, key[:]) }
 
 // RevokeCommitment is what a statement that binds a key says about the revocation code
