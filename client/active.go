@@ -4,18 +4,24 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"communicator/client/store"
+	"communicator/client/transport"
+	"communicator/wire"
 )
 
 // A client with more mailboxes than it may have connections watches those of the
 // conversations that were active last, and visits the others. activity remembers, for as
 // long as the process runs, when each was.
 type activity struct {
-	mu   sync.Mutex // guards last
+	mu   sync.Mutex // guards the maps
 	last map[store.ID]time.Time
+	// spare are connections over which lifelines alone are watched: mail comes there only
+	// when nothing else works, so they are for visits where there are too few.
+	spare map[transport.Key]bool
 }
 
 func (a *activity) note(id store.ID, at time.Time) {
@@ -29,16 +35,41 @@ func (a *activity) note(id store.ID, at time.Time) {
 	}
 }
 
-func (a *activity) get(id store.ID) time.Time {
+func (a *activity) get(at transport.Key) (last time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.last[id]
+	if a.spare[at] {
+		return last
+	}
+	return a.last[at.Relationship]
 }
 
-// lastActive tells the pool when a relationship was active, and whether it is.
-func (c *Client) lastActive(relationship [16]byte) (last time.Time, active bool) {
-	last = c.active.get(relationship)
+func (a *activity) setSpare(spare map[transport.Key]bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.spare = spare
+}
+
+// lastActive tells the pool when a relationship was active at an agent, and whether it is.
+func (c *Client) lastActive(at transport.Key) (last time.Time, active bool) {
+	last = c.active.get(at)
 	return last, c.now().Sub(last) < activeFor
+}
+
+// noteGroups notes what is watched.
+func (c *Client) noteGroups(groups []group) {
+	spare := map[transport.Key]bool{}
+	for _, g := range groups {
+		normal := slices.ContainsFunc(g.mailboxes, func(m store.Mailbox) bool {
+			a, err := wire.ParseAddress(m.Address)
+			return err != nil || a.Caps&wire.CapLifeline == 0
+		})
+		if !normal {
+			spare[c.key(g.relationship, g.agent)] = true
+		}
+	}
+	c.active.setSpare(spare)
+	c.turns.set(len(groups))
 }
 
 // noteActive notes that a conversation goes on now: mail is likely to come in it, and is

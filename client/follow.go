@@ -189,7 +189,7 @@ func (c *Client) followMailboxes(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			c.turns.set(len(groups))
+			c.noteGroups(groups)
 			wanted := map[place]bool{}
 			for i := range groups {
 				gr := &groups[i]

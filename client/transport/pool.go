@@ -25,10 +25,10 @@ type Options struct {
 	// at one agent; [DefaultMaxOpen] and [DefaultMaxPerAgent] if both are zero. Of MaxOpen
 	// alone any number may be at one agent.
 	MaxOpen, MaxPerAgent int
-	// Active says when a relationship was last active, and whether it still is: that
-	// decides who keeps a connection where there are too few. Never active if nil. It must
-	// not call the pool.
-	Active func(relationship [16]byte) (last time.Time, active bool)
+	// Active says when a relationship was last active at an agent, and whether it still is:
+	// that decides who keeps a connection where there are too few. Never active if nil. It
+	// must not call the pool.
+	Active func(Key) (last time.Time, active bool)
 	// Rand draws identities; crypto/rand if nil.
 	Rand io.Reader
 	// Now is the clock for proofs of work; time.Now if nil.
@@ -68,7 +68,7 @@ func NewPool(o Options) (*Pool, error) {
 		o.MaxPerAgent = o.MaxOpen
 	}
 	if o.Active == nil {
-		o.Active = func([16]byte) (last time.Time, active bool) { return last, false }
+		o.Active = func(Key) (last time.Time, active bool) { return last, false }
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader

@@ -51,11 +51,11 @@ func (p *Pool) rank(w *waiter) int {
 // outdoes says whether w is active, and was so later than who holds a connection. The
 // caller holds p.mu.
 func (p *Pool) outdoes(w *waiter, c *conn) bool {
-	mine, active := p.opts.Active(w.key.Relationship)
+	mine, active := p.opts.Active(w.key)
 	if !active || c == nil {
 		return false
 	}
-	theirs, _ := p.opts.Active(c.key.Relationship)
+	theirs, _ := p.opts.Active(c.key)
 	return theirs.Before(mine)
 }
 
@@ -192,7 +192,7 @@ func (p *Pool) leastActive(w *waiter, settled bool) *conn {
 		if !c.patient(settled) || !p.useful(c, w) {
 			continue
 		}
-		last, _ := p.opts.Active(c.key.Relationship)
+		last, _ := p.opts.Active(c.key)
 		if found == nil || last.Before(since) || last.Equal(since) && c.turn < found.turn {
 			found, since = c, last
 		}

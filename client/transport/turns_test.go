@@ -18,8 +18,8 @@ type watching struct {
 
 func newWatching(t *testing.T, o Options) *watching {
 	w := &watching{t: t, last: map[byte]time.Time{}}
-	o.Active = func(relationship [16]byte) (time.Time, bool) {
-		last, active := w.last[relationship[0]]
+	o.Active = func(key Key) (time.Time, bool) {
+		last, active := w.last[key.Relationship[0]]
 		return last, active
 	}
 	w.Pool = newPool(t, o)

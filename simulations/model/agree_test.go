@@ -78,7 +78,11 @@ func agree(t *testing.T, s *script.Script) {
 	if s.Scenario.Privacy.Connections > 0 {
 		loose = 2 // whose turn it is decides: a few hundred messages show no more
 	}
-	for _, q := range []float64{0.5, 0.75, 0.9} {
+	quantiles := []float64{0.5, 0.75, 0.9}
+	if s.Scenario.Privacy.Connections > 0 {
+		quantiles = []float64{0.5, 0.9} // three in four do not wait for a turn, or nearly so
+	}
+	for _, q := range quantiles {
 		a, b := whole.quantile(q), rec.quantile(q)
 		t.Logf("latency at %v: %v in tier real, %v in the model", q, a, b)
 		if diff := (a - b).Abs(); diff > 150*time.Millisecond && diff > max(a, b)/loose {

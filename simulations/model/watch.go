@@ -53,8 +53,8 @@ func (w *world) turn(user int32, side uint32, agent int32, slot uint8) (t int64,
 		ready := back + w.expected(handshake+1, u.region, agent)
 		return back, back == 0 || w.now >= ready
 	}
-	// One that was active lately has its next turn sooner.
-	period := min(w.period(user), max(int64(watchFirst), w.now-w.sides[side].active))
+	// One that was active lately has its turns sooner: each wait is twice the last.
+	period := min(w.period(user), max(int64(watchFirst), (w.now-w.sides[side].active)/2))
 	k := slices.Index(w.s.Users[user].Contacts, int32(side/2))*homes + int(slot)
 	phase := int64(mix(uint64(user)<<16|uint64(k)) % uint64(period))
 	slice := period / int64(quiet)
@@ -79,15 +79,14 @@ func (w *world) turn(user int32, side uint32, agent int32, slot uint8) (t int64,
 }
 
 // kept is how many relationships of a user keep their watch at an agent, and how many
-// watches are kept in all. Where not all are, one connection is that of the turns, and of
-// those to all agents another that of what is sent.
+// watches are kept in all. Where not all are, the last connection is that of the turns.
 func (w *world) kept(user int32) (relations, watches int) {
 	relations, watches = len(w.s.Users[user].Contacts), w.groups(user)
 	if w.s.Scenario.Privacy.Connections == 0 {
 		return relations, watches
 	}
 	if slots := w.slots(user); watches > slots {
-		watches = max(slots-2, 0)
+		watches = max(slots-1, 0)
 	}
 	if relations > perAgent {
 		relations = perAgent - 1
@@ -113,7 +112,17 @@ func (w *world) keeps(user int32, side uint32, slot uint8) bool {
 			}
 		}
 	}
-	return later < relations && later*w.homes()+int(slot) < watches
+	// Lifelines come after all others.
+	normal := min(w.homes(), lifeline)
+	place := later*normal + int(slot)
+	if slot == lifeline {
+		place = len(w.s.Users[user].Contacts)*normal + later
+	}
+	// The last of them makes way for what is sent: fitted to tier real.
+	if place == watches-1 && watches < w.groups(user) && mix(uint64(user)^uint64(w.now/int64(watchFirst)))%2 == 0 {
+		return false
+	}
+	return place < watches && later < relations
 }
 
 // wanted says whether active relationships alone have more mailboxes than keep a watch.
@@ -125,7 +134,7 @@ func (w *world) wanted(user int32) bool {
 		}
 	}
 	_, watches := w.kept(user)
-	return active*w.homes() > watches
+	return active*min(w.homes(), lifeline) > watches
 }
 
 // period is how long it is between two turns of a mailbox.
