@@ -156,7 +156,6 @@ func TestVectorsContent(t *testing.T) {
 		add("introduction: step 0", introduction(make([]byte, 17)))
 		add("introduction: step 6", introduction(append([]byte{6}, make([]byte, 16)...)))
 		add("introduction: nothing", introduction(nil))
-		add("kind 5, reserved", with(1, []byte{5, 0, 0}))
 		add("kind 200, unknown", with(1, []byte{200, 0, 0}))
 		add("alarm of 11 bytes", with(1, append([]byte{3, 0, 11}, make([]byte, 11)...)))
 		return v
