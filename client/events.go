@@ -101,6 +101,7 @@ type NeedsReset struct{ Contact string }
 type Undecryptable struct {
 	Contact string // empty if nobody can be named
 	Reason  string
+	Partly  bool // all was read but the package for beginning again after a loss
 	At      time.Time
 }
 

@@ -115,7 +115,9 @@ func (c *Client) absorb(tx *store.Tx, in *arrival, r *relation, next particle.Pa
 		}
 	}
 	if o.Invalid != nil {
-		if err := c.quarantine(tx, in, r.Contact, o.Raw, o.Invalid.Error()); err != nil {
+		// What has a message id was read, all but its recovery package.
+		u := Undecryptable{Reason: o.Invalid.Error(), Partly: o.Message.ID != (particle.MessageID{})}
+		if err := c.setAside(tx, in, r.Contact, o.Raw, u); err != nil {
 			return err
 		}
 	}
@@ -159,14 +161,19 @@ func (c *Client) saveText(tx *store.Tx, contact store.ID, m particle.Message) er
 
 // quarantine keeps what cannot be read.
 func (c *Client) quarantine(tx *store.Tx, in *arrival, contact store.Contact, content []byte, reason string) error {
+	return c.setAside(tx, in, contact, content, Undecryptable{Reason: reason})
+}
+
+func (c *Client) setAside(tx *store.Tx, in *arrival, contact store.Contact, content []byte, u Undecryptable) error {
 	_, err := tx.Quarantine(store.Quarantined{
 		Contact: contact.ID, Mailbox: in.mailbox.ID, Hash: particle.DeliveryIDOf(content),
-		Ciphertext: content, Reason: reason,
+		Ciphertext: content, Reason: u.Reason,
 	})
 	if errors.Is(err, store.ErrExists) {
 		return nil
 	}
-	in.events = append(in.events, Undecryptable{Contact: contact.Name, Reason: reason, At: c.now()})
+	u.Contact, u.At = contact.Name, c.now()
+	in.events = append(in.events, u)
 	return err
 }
 

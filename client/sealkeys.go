@@ -135,7 +135,7 @@ func (c *Client) fetchThrough(ctx context.Context, relationship store.ID, a wire
 		_, _, err = d.CheckPin(a)
 	}
 	if err != nil {
-		if !errors.Is(err, descriptor.ErrNoEpoch) {
+		if !errors.Is(err, descriptor.ErrNoEpoch) && c.firstContradiction(ctx, relationship, a) {
 			c.alarm(ctx, relationship, AlarmAgentDescriptor)
 		}
 		return errors.Join(ErrDescriptor, err)
@@ -147,6 +147,23 @@ func (c *Client) fetchThrough(ctx context.Context, relationship store.ID, a wire
 		}
 		return err
 	})
+}
+
+// contradiction is where it is noted that a contact's address and what its agent says do
+// not fit, which is found again whenever somebody tries: one alarm is enough.
+const contradiction = "contradiction/"
+
+// firstContradiction notes it, and says whether it was not known.
+func (c *Client) firstContradiction(ctx context.Context, contact store.ID, a wire.Address) (first bool) {
+	key := fmt.Sprintf("%s%x/%x", contradiction, contact, a.Pin)
+	err := c.st.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Setting(key)
+		if first = errors.Is(err, store.ErrNotFound); first {
+			return tx.SetSetting(key, []byte{1})
+		}
+		return err
+	})
+	return first || err != nil
 }
 
 // alarm tells everybody who listens about a contact.

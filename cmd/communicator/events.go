@@ -65,6 +65,9 @@ func eventLine(e client.Event) string {
 	case client.NeedsReset:
 		return fmt.Sprintf("the conversation with %s is being re-established", printable(e.Contact))
 	case client.Undecryptable:
+		if e.Partly {
+			return fmt.Sprintf("the recovery package in a message from %s is not valid: %s; the rest was read", nameOr(e.Contact, "somebody"), e.Reason)
+		}
 		return fmt.Sprintf("a message from %s could not be decrypted: %s", nameOr(e.Contact, "somebody"), e.Reason)
 	case client.AgentTrouble:
 		if e.Err == nil {
@@ -104,7 +107,7 @@ func eventToJSON(e client.Event) map[string]any {
 	case client.NeedsReset:
 		return map[string]any{"event": "needs_reset", "contact": e.Contact}
 	case client.Undecryptable:
-		return map[string]any{"event": "undecryptable", "contact": e.Contact, "reason": e.Reason, "at": e.At}
+		return map[string]any{"event": "undecryptable", "contact": e.Contact, "reason": e.Reason, "partly": e.Partly, "at": e.At}
 	case client.AgentTrouble:
 		message := ""
 		if e.Err != nil {
