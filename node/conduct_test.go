@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,11 +196,21 @@ func TestPeersThatWasteStreamsAreDisconnected(t *testing.T) {
 	}
 	<-closed
 	get(t, n, "/metrics", "communicator_node_peers_shunned_total 1")
-	if err := waster.host.Connect(ctx, home); err == nil {
-		// The other side takes a moment to close what TLS has already opened here.
-		if _, err := waster.host.NewStream(ctx, n.host.ID(), protocol.ID(wire.ProtocolDescriptor)); err == nil {
-			t.Error("it may come again at once")
+	var came atomic.Int64
+	n.host.Network().Notify(&network.NotifyBundle{ConnectedF: func(_ network.Network, c network.Conn) {
+		if c.RemotePeer() == waster.host.ID() {
+			came.Add(1)
 		}
+	}})
+	if err := waster.host.Connect(ctx, home); err == nil {
+		// TLS has opened it here before the other side refused it: wait until that is known.
+		if s, err := waster.host.NewStream(ctx, n.host.ID(), protocol.ID(wire.ProtocolDescriptor)); err == nil {
+			_ = s.SetReadDeadline(time.Now().Add(10 * time.Second))
+			_, _ = s.Read(make([]byte, 1))
+		}
+	}
+	if came.Load() > 0 {
+		t.Error("it may come again at once")
 	}
 	via := run(t, onDisk(initDir(t)))
 	defer via.end()
