@@ -216,7 +216,7 @@ drain: 40m
 nodes: {agents: 8, users: %d}
 workload: {messages_per_user_hour: 60, contacts_per_user: 1}
 adversary: {hostile: {share: 0.25, delay: 5s, do: `+kind+`}}
-`, testenv.Times(4, 40))
+`, testenv.Times(8, 40))
 			demand(t, scalars, "duplicated", zero)
 			if kind == "drop" {
 				demand(t, scalars, "delivered", atLeast(1))
