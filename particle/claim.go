@@ -55,7 +55,7 @@ func (p Particle) MakeClaim(attested *DHPrivate, statement [32]byte) (Claim, err
 // X25519 key that the claimed statement attests. A claim of a former session, of
 // another relationship or of another key is [ErrClaim].
 func (p Particle) CheckClaim(c Claim, attested DHPublic) error {
-	ss, err := p.identity.dh.shared(attested)
+	ss, err := p.identity.keys().dh.shared(attested)
 	if err != nil {
 		return err
 	}

@@ -112,14 +112,15 @@ func initiate(random io.Reader, id Identity, pkg KeyPackage, setHash [32]byte) (
 		head.raw(enc)
 	}
 	k := deriveHead(pkg.ID(), head.b, ikm)
-	plain := append(append(id.doc[:], setHash[:]...), ekA0[:]...)
+	doc := id.Doc()
+	plain := append(append(doc[:], setHash[:]...), ekA0[:]...)
 	cid := chacha(k.kid).Seal(nil, zeroNonce[:], plain, k.t0[:])
-	dhIdentity, err := id.dh.shared(pkg.signed.dh)
+	dhIdentity, err := id.keys().dh.shared(pkg.signed.dh)
 	if err != nil {
 		return agreement{}, err
 	}
 	a := agreement{ekA0: ekA0, private: private, block: append(head.b, cid...), peer: pkg.identity}
-	a.sk, a.sid = k.finish(cid, dhIdentity, id.doc, pkg.identity)
+	a.sk, a.sid = k.finish(cid, dhIdentity, doc, pkg.identity)
 	return a, nil
 }
 
@@ -135,7 +136,7 @@ func (s *responder) respond(block []byte) (agreement, error) {
 	if err != nil {
 		return agreement{}, err
 	}
-	ikm, err := dhConcatPublic(ephemeral, s.identity.dh, s.signed.dh)
+	ikm, err := dhConcatPublic(ephemeral, s.identity.keys().dh, s.signed.dh)
 	if err != nil {
 		return agreement{}, err
 	}
@@ -169,7 +170,7 @@ func (s *responder) respond(block []byte) (agreement, error) {
 		return agreement{}, err
 	}
 	a := agreement{ekA0: &ekA0, block: block, peer: peer, set: [32]byte(plain[idDocSize:])}
-	a.sk, a.sid = k.finish(cid, dhIdentity, peer, s.identity.doc)
+	a.sk, a.sid = k.finish(cid, dhIdentity, peer, s.identity.Doc())
 	return a, nil
 }
 

@@ -151,19 +151,18 @@ func TestHandshakeHidesAndAuthenticatesTheInitiator(t *testing.T) {
 	id := must[Identity](t)(NewIdentity(nil))
 	a := must[Particle](t)(Initiate(nil, id, pkg, addresses(1), start))
 	_, s := send(t, a, "hello", start)
-	if bytes.Contains(s.Ciphertext, id.doc[1:33]) || bytes.Contains(s.Ciphertext, id.doc[33:65]) {
+	doc := id.Doc()
+	if bytes.Contains(s.Ciphertext, doc[1:33]) || bytes.Contains(s.Ciphertext, doc[33:65]) {
 		t.Fatal("the initiator's identity is in the clear")
 	}
 	// Somebody who knows the document but not its X25519 key ends in another SK.
-	thief := id
-	thief.dh, _ = newDHPrivate(nil)
+	thief := altered(id, func(k *identityKeys) { k.dh, _ = newDHPrivate(nil) })
 	a = must[Particle](t)(Initiate(nil, thief, pkg, addresses(1), start))
 	_, s = send(t, a, "hello", start)
 	if _, err := Accept(secret, s.Ciphertext, start); !errors.Is(err, ErrUndecryptable) {
 		t.Fatal("a stolen document:", err)
 	}
-	forged := id
-	forged.doc[idDocSize-1] ^= 1
+	forged := altered(id, func(k *identityKeys) { k.doc[idDocSize-1] ^= 1 })
 	a = must[Particle](t)(Initiate(nil, forged, pkg, addresses(1), start))
 	_, s = send(t, a, "hello", start)
 	if _, err := Accept(secret, s.Ciphertext, start); !errors.Is(err, ErrSignature) {
@@ -243,7 +242,7 @@ func TestPackageIsSignedAsAWhole(t *testing.T) {
 	// A one-time prekey in the place of the signed one, the whole signed again.
 	copy(mixed[at:], one.Bytes()[at+prekeySize+1:][:prekeySize])
 	signed := mixed[:len(mixed)-signatureSize]
-	copy(mixed[len(signed):], id.signing.sign(labelled(labelPackage, signed)))
+	copy(mixed[len(signed):], id.keys().signing.sign(labelled(labelPackage, signed)))
 	if _, err := ParsePackage(mixed); !errors.Is(err, ErrSignature) {
 		t.Fatal("a prekey of another kind:", err)
 	}
@@ -274,7 +273,7 @@ func TestIdentityEncoding(t *testing.T) {
 	if other.Equal(id) {
 		t.Fatal("two identities are equal")
 	}
-	bad := id.doc
+	bad := id.Doc()
 	bad[0] = 2
 	if _, err := ParseIdDoc(bad[:]); !errors.Is(err, ErrVersion) {
 		t.Fatal(err)

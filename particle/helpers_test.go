@@ -158,3 +158,11 @@ func encrypt(t testing.TB, s Session, content string) (Session, []byte) {
 	}
 	return next, c
 }
+
+// altered is an identity with other keys than follow from its seeds.
+func altered(id Identity, change func(*identityKeys)) Identity {
+	keys := *id.keys()
+	change(&keys)
+	id.keys = func() *identityKeys { return &keys }
+	return id
+}

@@ -1,6 +1,11 @@
 package particle
 
-import "io"
+import (
+	"bytes"
+	"crypto/ed25519"
+	"io"
+	"sync"
+)
 
 // IdDoc is a public identity: fresh for each relationship, unless it is vended under a
 // name. Its bytes are what is signed, hashed and compared.
@@ -34,9 +39,16 @@ func ParseIdDoc(b []byte) (IdDoc, error) {
 	return d, nil
 }
 
-// Identity is an identity with its private keys.
+// Identity is an identity with its private keys. They follow from the two seeds, and are
+// made when somebody needs them: most messages are read and written without.
 type Identity struct {
-	_       notComparable
+	_     notComparable
+	seeds *[identitySize]byte // Ed25519 32 ‖ X25519 32
+	keys  func() *identityKeys
+}
+
+// identityKeys is what follows from the seeds.
+type identityKeys struct {
 	doc     IdDoc
 	signing *SigningPrivate
 	dh      *DHPrivate
@@ -44,65 +56,51 @@ type Identity struct {
 
 // NewIdentity draws a fresh identity.
 func NewIdentity(random io.Reader) (Identity, error) {
-	signing, err := newSigningPrivate(random)
+	signing, err := draw(random, ed25519.SeedSize)
 	if err != nil {
 		return Identity{}, err
 	}
-	dh, err := newDHPrivate(random)
+	dh, err := draw(random, keySize)
 	if err != nil {
 		return Identity{}, err
 	}
-	return makeIdentity(signing, dh), nil
+	return identityOf([identitySize]byte(append(signing, dh...))), nil
 }
 
-func makeIdentity(signing *SigningPrivate, dh *DHPrivate) Identity {
-	sp, dp := signing.Public(), dh.Public()
+func identityOf(seeds [identitySize]byte) Identity {
+	return Identity{seeds: &seeds, keys: sync.OnceValue(func() *identityKeys { return deriveIdentity(&seeds) })}
+}
+
+func deriveIdentity(seeds *[identitySize]byte) *identityKeys {
+	k := identityKeys{signing: signingFromSeed(seeds[:ed25519.SeedSize])}
+	var err error
+	if k.dh, err = dhFromSeed(seeds[ed25519.SeedSize:]); err != nil {
+		panic(err) // no 32 bytes are a bad X25519 key
+	}
+	sp, dp := k.signing.Public(), k.dh.Public()
 	var w writer
 	w.u8(Suite)
 	w.raw(sp[:], dp[:])
-	w.raw(signing.sign(labelled(labelIdDoc, w.b)))
-	return Identity{doc: IdDoc(w.b), signing: signing, dh: dh}
+	w.raw(k.signing.sign(labelled(labelIdDoc, w.b)))
+	k.doc = IdDoc(w.b)
+	return &k
 }
 
 // Doc returns the public document.
-func (id Identity) Doc() IdDoc { return id.doc }
+func (id Identity) Doc() IdDoc { return id.keys().doc }
 
 // Equal compares in constant time.
-func (id Identity) Equal(o Identity) bool {
-	return id.signing.Equal(o.signing) && id.dh.Equal(o.dh)
-}
+func (id Identity) Equal(o Identity) bool { return equal(id.seeds[:], o.seeds[:]) }
 
 // Marshal encodes the private keys: Ed25519 seed 32 ‖ X25519 32.
-func (id Identity) Marshal() []byte {
-	return append(id.signing.k.Seed(), id.dh.k.Bytes()...)
-}
+func (id Identity) Marshal() []byte { return bytes.Clone(id.seeds[:]) }
 
 // ParseIdentity decodes what [Identity.Marshal] encoded.
 func ParseIdentity(b []byte) (Identity, error) {
 	if len(b) != identitySize {
 		return Identity{}, ErrMalformed
 	}
-	signing, err := newSigningPrivate(&fixed{b[:32]})
-	if err != nil {
-		return Identity{}, err
-	}
-	dh, err := dhFromSeed(b[32:])
-	if err != nil {
-		return Identity{}, err
-	}
-	return makeIdentity(signing, dh), nil
+	return identityOf([identitySize]byte(b)), nil
 }
 
 const identitySize = 2 * keySize
-
-// fixed is a reader of given bytes, so that parsing a seed and drawing one share code.
-type fixed struct{ b []byte }
-
-func (f *fixed) Read(p []byte) (int, error) {
-	if len(f.b) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, f.b)
-	f.b = f.b[n:]
-	return n, nil
-}

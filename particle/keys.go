@@ -108,21 +108,14 @@ type SigningPrivate struct {
 	k ed25519.PrivateKey
 }
 
-func newSigningPrivate(random io.Reader) (*SigningPrivate, error) {
-	seed, err := draw(random, ed25519.SeedSize)
-	if err != nil {
-		return nil, err
-	}
-	return &SigningPrivate{k: ed25519.NewKeyFromSeed(seed)}, nil
+func signingFromSeed(seed []byte) *SigningPrivate {
+	return &SigningPrivate{k: ed25519.NewKeyFromSeed(seed)}
 }
 
 // Public returns the public key.
 func (s *SigningPrivate) Public() SigningPublic {
 	return SigningPublic(s.k.Public().(ed25519.PublicKey))
 }
-
-// Equal compares in constant time.
-func (s *SigningPrivate) Equal(o *SigningPrivate) bool { return equal(s.k, o.k) }
 
 func (s *SigningPrivate) sign(message []byte) []byte { return ed25519.Sign(s.k, message) }
 

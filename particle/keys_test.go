@@ -33,8 +33,8 @@ func TestKeysEqual(t *testing.T) {
 	if err1 != nil || err2 != nil || !k1.Equal(k1) || k1.Equal(k2) {
 		t.Error("X-Wing keys")
 	}
-	s1, s2 := must[*SigningPrivate](t)(newSigningPrivate(seeded(1))), must[*SigningPrivate](t)(newSigningPrivate(seeded(2)))
-	if !s1.Equal(s1) || s1.Equal(s2) {
-		t.Error("Ed25519 keys")
+	i1, i2 := must[Identity](t)(NewIdentity(seeded(1))), must[Identity](t)(NewIdentity(seeded(2)))
+	if !i1.Equal(i1) || i1.Equal(i2) {
+		t.Error("identities")
 	}
 }

@@ -41,7 +41,7 @@ func newPrekey(random io.Reader, id Identity, kind wire.Label, number uint32) (p
 	var w writer
 	w.u32(number)
 	w.raw(dp[:], public[:])
-	w.raw(id.signing.sign(labelled(kind, append([]byte{Suite}, w.b...))))
+	w.raw(id.keys().signing.sign(labelled(kind, append([]byte{Suite}, w.b...))))
 	return prekeyPrivate{dh, kem}, w.b, nil
 }
 
@@ -115,9 +115,10 @@ func newPackage(random io.Reader, id Identity, o PackageOptions) (KeyPackage, *P
 		return KeyPackage{}, nil, err
 	}
 	secret := &PackageSecret{responder: responder{identity: id, signed: signed}}
+	doc := id.Doc()
 	var w writer
 	w.u8(Suite)
-	w.raw(id.doc[:], signedBytes)
+	w.raw(doc[:], signedBytes)
 	if w.bool(o.OneTime) {
 		once, onceBytes, err := newPrekey(random, id, labelPrekeyOnce, prekeyOnceID)
 		if err != nil {
@@ -129,7 +130,7 @@ func newPackage(random io.Reader, id Identity, o PackageOptions) (KeyPackage, *P
 	w.var16(address)
 	w.u64(uint64(o.Expires.Unix()))
 	w.var16(o.Attestation)
-	w.raw(id.signing.sign(labelled(labelPackage, w.b)))
+	w.raw(id.keys().signing.sign(labelled(labelPackage, w.b)))
 	pkg, err := ParsePackage(w.b)
 	if err != nil {
 		return KeyPackage{}, nil, err

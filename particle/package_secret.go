@@ -85,7 +85,7 @@ func readPackageSecret(r *reader) (*PackageSecret, error) {
 	if err != nil {
 		return nil, err
 	}
-	if id.doc != pkg.identity || (once != nil) != pkg.OneTime() {
+	if id.Doc() != pkg.identity || (once != nil) != pkg.OneTime() {
 		return nil, ErrMalformed
 	}
 	return &PackageSecret{pkg, responder{pkg.ID(), id, signed, once}}, nil

@@ -259,12 +259,12 @@ func (p Particle) CanSend() error {
 func (p Particle) Unreplied() bool { return p.session.Unreplied() }
 
 // Identity returns our own identity document in this relationship, Peer the peer's.
-func (p Particle) Identity() IdDoc { return p.identity.doc }
+func (p Particle) Identity() IdDoc { return p.identity.Doc() }
 
 // SignRelation signs, with our key in this relationship, the body of a succession or an
 // equivalence (docs/namespace.md), and nothing else: the label keeps it apart.
 func (p Particle) SignRelation(body []byte) [signatureSize]byte {
-	return [signatureSize]byte(p.identity.signing.sign(labelled(wire.LabelRelation, body)))
+	return [signatureSize]byte(p.identity.keys().signing.sign(labelled(wire.LabelRelation, body)))
 }
 
 // Peer returns the peer's identity document.

@@ -48,4 +48,4 @@ func safetyHalf(d IdDoc) []string {
 }
 
 // SafetyNumber returns the relationship's safety number.
-func (p Particle) SafetyNumber() string { return SafetyNumber(p.identity.doc, p.peer) }
+func (p Particle) SafetyNumber() string { return SafetyNumber(p.identity.Doc(), p.peer) }

@@ -33,7 +33,7 @@ var (
 var safetyEncoding = base64.RawURLEncoding.Strict()
 
 // SafetyCode returns the text of the QR code that this side shows.
-func (p Particle) SafetyCode() string { return safetyCode(p.identity.doc, p.peer) }
+func (p Particle) SafetyCode() string { return safetyCode(p.identity.Doc(), p.peer) }
 
 func safetyCode(shows, other IdDoc) string {
 	a, b := safetyDigest(shows), safetyDigest(other)
@@ -71,7 +71,7 @@ func (p Particle) compareCode(text string) error {
 		return ErrNotSafetyCode
 	}
 	switch safetyScheme + text {
-	case safetyCode(p.peer, p.identity.doc):
+	case safetyCode(p.peer, p.identity.Doc()):
 		return nil
 	case p.SafetyCode():
 		return ErrOwnSafetyCode

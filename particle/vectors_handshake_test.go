@@ -99,7 +99,7 @@ func describeHandshake(t *testing.T, h *handshakeVector, secret *PackageSecret) 
 	pid := secret.pkg.ID()
 	head, cid := a.block[:len(a.block)-cidSize], a.block[len(a.block)-cidSize:]
 	ephemeral := DHPublic(head[2:34])
-	ikm, _ := dhConcatPublic(ephemeral, secret.identity.dh, secret.signed.dh)
+	ikm, _ := dhConcatPublic(ephemeral, secret.identity.keys().dh, secret.signed.dh)
 	ss, _ := secret.signed.kem.decapsulate(head[34:][:EncapsulationSize], []byte(labelSignedEnc))
 	ikm = append(ikm, ss...)
 	if secret.once != nil {
@@ -144,11 +144,9 @@ func handshakeFailures(t *testing.T, kind string, id Identity, pkg KeyPackage, s
 	add("first message changed", flipped(c, -1, 1), start)
 	add("too late", c, secret.KeepUntil().Add(time.Second))
 	add("too short", c[:4096], start)
-	thief := id
-	thief.dh, _ = newDHPrivate(random)
+	thief := altered(id, func(k *identityKeys) { k.dh, _ = newDHPrivate(random) })
 	add("identity without its X25519 key", initiated(thief, func(*Particle) {}), start)
-	unsigned := id
-	unsigned.doc[idDocSize-1] ^= 1
+	unsigned := altered(id, func(k *identityKeys) { k.doc[idDocSize-1] ^= 1 })
 	add("identity without its signature", initiated(unsigned, func(*Particle) {}), start)
 	add("another address set", initiated(id, func(p *Particle) {
 		p.exchange, _ = exchange{}.offer(addresses(66), start)
@@ -185,7 +183,8 @@ func TestVectorsHandshake(t *testing.T) {
 		}
 		id := must[Identity](t)(ParseIdentity(h.Identity))
 		set, ekA0 := hashAddressSet(h.AddressSet), must[*KEMPublic](t)((&KEMPrivate{seed: [keySize]byte(h.EkA0Seed)}).public())
-		same(t, "cid", append(append(id.doc[:], set[:]...), ekA0[:]...), h.CIDPlain)
+		doc := id.Doc()
+		same(t, "cid", append(append(doc[:], set[:]...), ekA0[:]...), h.CIDPlain)
 		ephemeral := must[*DHPrivate](t)(dhFromSeed(h.Ephemeral)).Public()
 		same(t, "ephemeral", ephemeral[:], h.Ciphertext[2:34])
 		accepted := must[Accepted](t)(Accept(secret, h.Ciphertext, start))

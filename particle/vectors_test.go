@@ -200,7 +200,7 @@ func TestVectorsPackage(t *testing.T) {
 		}
 		resign := func(b []byte) []byte {
 			signed := b[:len(b)-signatureSize]
-			return append(bytes.Clone(signed), id.signing.sign(labelled(labelPackage, signed))...)
+			return append(bytes.Clone(signed), id.keys().signing.sign(labelled(labelPackage, signed))...)
 		}
 		whole := build(PackageOptions{Contact: &contact, OneTime: true, Attestation: []byte("attested")})
 		lastResort := build(PackageOptions{Contact: &contact})
