@@ -20,10 +20,11 @@ import (
 // but not the work of opening, cutting off and opening them again, for which those wait
 // who have something to say. A peer that is kept out and comes again all the same costs
 // its network's budget, and from an empty one connections are refused before their
-// handshake, which is a hundred times as dear as all else of a refusal.
+// handshake, the dearest part of one.
 //
 // A stream is wasted when it ends without an answer, or when the node breaks it off
-// while its connection lasts. Honest clients open streams to ask, and have at most
+// while its connection lasts; not one for which the node itself had no room, which it
+// never began to read. Honest clients open streams to ask, and have at most
 // [unansweredPerPeer] of them waiting for their first answer.
 type conduct struct {
 	now        func() time.Time
@@ -57,7 +58,7 @@ func (c *conduct) watch(s network.Stream, handler network.StreamHandler) {
 	w := &watched{Stream: s}
 	w.answer = sync.OnceFunc(func() { c.answered(p) })
 	defer func() { // a handler that panics has not answered either
-		wasted := !w.replied.Load() || w.broken.Load()
+		wasted := w.begun.Load() && (!w.replied.Load() || w.broken.Load())
 		w.answer()
 		if wasted && !s.Conn().IsClosed() {
 			c.waste(p)
@@ -129,14 +130,16 @@ func (c *conduct) networks(from ma.Multiaddr) []netip.Addr {
 type watched struct {
 	network.Stream
 	answer  func()      // the first answer, or the end
+	begun   atomic.Bool // the node has read
 	replied atomic.Bool // the node has written
 	gone    atomic.Bool // the peer has broken the stream off
 	broken  atomic.Bool // the node has
 }
 
-// Read notes that the peer broke the stream off: the node's own reset that follows is
+// Read notes that the node reads, and that the peer broke the stream off: the node's own reset that follows is
 // no fault of it.
 func (w *watched) Read(b []byte) (int, error) {
+	w.begun.Store(true)
 	n, err := w.Stream.Read(b)
 	if err != nil && errors.Is(err, network.ErrReset) {
 		w.gone.Store(true)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -69,7 +70,9 @@ func TestOnlyWastedStreamsCount(t *testing.T) {
 		"answered, then broken off":        {visitor{reading: io.ErrUnexpectedEOF}, func(s network.Stream) { answer(s); _, _ = s.Read(nil); _ = s.Reset() }, true},
 		"nothing asked":                    {visitor{reading: io.EOF}, func(s network.Stream) { _, _ = s.Read(nil); _ = s.Close() }, true},
 		"opened and reset by the peer":     {visitor{reading: network.ErrReset}, func(s network.Stream) { _, _ = s.Read(nil); _ = s.Reset() }, true},
-		"too slow, and the connection too": {visitor{lost: true}, func(s network.Stream) { _ = s.Reset() }, false},
+		"too slow":                         {visitor{reading: os.ErrDeadlineExceeded}, func(s network.Stream) { _, _ = s.Read(nil); _ = s.Reset() }, true},
+		"too slow, and the connection too": {visitor{lost: true}, func(s network.Stream) { _, _ = s.Read(nil); _ = s.Reset() }, false},
+		"no room for it":                   {visitor{}, func(s network.Stream) { _ = s.Reset() }, false},
 	} {
 		p := newPorch()
 		for range wastedOfPeer.Burst + 1 {
@@ -92,7 +95,7 @@ func TestWhoWastesStreamsIsKeptOut(t *testing.T) {
 	p := newPorch()
 	from, other := ma.StringCast("/ip4/192.0.2.1/tcp/4001"), ma.StringCast("/ip4/192.0.2.2/tcp/4001")
 	for range 2 * wastedOfPeer.Burst { // those that were open already end, too
-		p.watch(&visitor{id: "waster"}, func(s network.Stream) { _ = s.Reset() })
+		p.watch(&visitor{id: "waster"}, func(s network.Stream) { _, _ = s.Read(nil); _ = s.Reset() })
 	}
 	if len(p.shown) != 1 || p.shunned.Load() != 1 {
 		t.Fatalf("disconnected %d times, counted %d", len(p.shown), p.shunned.Load())
