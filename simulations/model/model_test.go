@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,27 @@ func TestBitIdentical(t *testing.T) {
 		if one != three || len(one) < 64 {
 			t.Errorf("compiled for the first level %q, for the third %q", one, three)
 		}
+	}
+}
+
+// TestHashOfAnotherMachine compares the run with what a machine wrote down once: every
+// machine that tests this is another one. It holds of amd64; elsewhere compilers may join
+// a multiplication and an addition. A change of the model, or of what it decides with,
+// changes the hash: COMMUNICATOR_WRITE=1 writes it anew.
+func TestHashOfAnotherMachine(t *testing.T) {
+	const path = "testdata/eventful.hash"
+	got := hashOf(t) + "\n"
+	if os.Getenv("COMMUNICATOR_WRITE") == "1" {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) && runtime.GOARCH == "amd64" {
+		t.Errorf("%s, not %s: run this test with COMMUNICATOR_WRITE=1 if the model was changed", got, want)
 	}
 }
 
