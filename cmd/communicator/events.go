@@ -73,6 +73,9 @@ func eventLine(e client.Event) string {
 		if e.Err == nil {
 			return fmt.Sprintf("agent %s works again", e.URI)
 		}
+		if e.Step == "" {
+			return fmt.Sprintf("agent %s: %v", e.URI, e.Err)
+		}
 		return fmt.Sprintf("agent %s: %s: %v", e.URI, e.Step, e.Err)
 	}
 	return "" // rotations and intermediate delivery states are for programs
