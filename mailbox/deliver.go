@@ -76,7 +76,7 @@ func (s *Service) put(ctx context.Context, remote peer.ID, body []byte) ([]byte,
 
 // hostile says whether a peer has sent bad seals beyond its budget, and never a good one.
 func (s *Service) hostile(remote peer.ID) bool {
-	return s.failures.Spent(remote, s.cfg.Now()) && !s.known.has(remote)
+	return !s.known.has(remote) && s.failures.Spent(remote, s.cfg.Now())
 }
 
 // hold waits for up to twice a while, or until ctx ends: those who come together must not

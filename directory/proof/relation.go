@@ -98,6 +98,11 @@ func (r *Relation) AddSignature(key Key, signature Signature) error {
 	if !key.signed(message, signature[:]) {
 		return ErrSignature
 	}
+	return r.put(key, signature)
+}
+
+// put sets the signature of one of the two keys.
+func (r *Relation) put(key Key, signature Signature) error {
 	switch key {
 	case r.A.Key:
 		r.SigA = signature
@@ -124,14 +129,8 @@ func (r *Relation) Sign(keys ...ed25519.PrivateKey) error {
 		return err
 	}
 	for _, key := range keys {
-		signature := Signature(ed25519.Sign(key, message))
-		switch publicOf(key) {
-		case r.A.Key:
-			r.SigA = signature
-		case r.B.Key:
-			r.SigB = signature
-		default:
-			return ErrSigner
+		if err := r.put(publicOf(key), Signature(ed25519.Sign(key, message))); err != nil {
+			return err
 		}
 	}
 	return nil
