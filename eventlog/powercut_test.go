@@ -291,8 +291,9 @@ func (a *appender) stop() error {
 
 // cut starts a child on the disk, takes what a power cut at a random moment leaves,
 // and pulls the disk. It returns what was known to be acknowledged before the moment
-// began, and what was not known before it had passed. An early cut comes wherever
-// the child is, which mostly is in opening the log.
+// began, and what was not known before it had passed, of which there is always some:
+// the child was at work. An early cut comes wherever the child is, which mostly is in
+// opening the log, and may find nothing acknowledged.
 func (r *rig) cut(d *disk, early bool, env ...string) (left *os.File, before, after []ack) {
 	r.t.Helper()
 	a := startAppender(r.t, d, env...)
@@ -304,6 +305,9 @@ func (r *rig) cut(d *disk, early bool, env ...string) (left *os.File, before, af
 	}
 	before = a.known()
 	left = r.snapshot(d.image)
+	if !early {
+		a.await(r.t, len(before)+1)
+	}
 	if err := a.stop(); a.stderr.Len() > 0 {
 		r.t.Fatalf("the child: %v: %s", err, a.stderr.String())
 	}
@@ -382,9 +386,6 @@ func TestPowerCut(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("after cut %d", i+1)
 		}
-	}
-	if total == 0 || unknown == 0 {
-		t.Errorf("%d events were acknowledged before a cut and %d after: this was no load", total, unknown)
 	}
 	t.Logf("%d acknowledged events survived; %d more were acknowledged after a cut", total, unknown)
 }
