@@ -9,7 +9,6 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"google.golang.org/protobuf/proto"
@@ -81,9 +80,6 @@ func BenchmarkForward(b *testing.B) {
 	})
 	go func() { _ = s.Run(context.Background()) }()
 	defer s.Close()
-	for !s.loaded.Load() {
-		time.Sleep(time.Millisecond)
-	}
 	ours, theirs := loopback(b)
 	go func() { _ = s.ServeSubmit(context.Background(), theirs, "client") }()
 	c := mux.NewClient(ours, mux.Limits{})

@@ -99,7 +99,7 @@ func (f *forwarder) run(ctx context.Context) error {
 	if err := f.load(ctx); err != nil {
 		return err
 	}
-	f.s.loaded.Store(true)
+	close(f.s.loaded)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var spare []event

@@ -91,7 +91,6 @@ const (
 	retryStorage  = 10 * time.Second
 	retryReadOnly = time.Hour
 	retryClock    = 5 * time.Minute
-	retryStarting = time.Second
 	retryInternal = 10 * time.Second
 	retryPeer     = 30 * time.Second
 

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -63,7 +62,7 @@ type Service struct {
 
 	ctx    context.Context // ends when the service is closed or its log failed
 	cancel context.CancelCauseFunc
-	loaded atomic.Bool // the queue and the quotas have been read from the log
+	loaded chan struct{} // closed once the queue and the quotas have been read from the log
 
 	quota       *quota
 	states      *states
@@ -83,10 +82,10 @@ type Service struct {
 }
 
 // New makes a service. [Service.Run] starts it; until it has read the queue,
-// submissions are put off.
+// submissions wait.
 func New(cfg Config) *Service {
 	cfg = cfg.withDefaults()
-	s := &Service{cfg: cfg, limits: cfg.Limits}
+	s := &Service{cfg: cfg, limits: cfg.Limits, loaded: make(chan struct{})}
 	s.policy = destination.Policy{AllowPrivate: cfg.AllowPrivate, Own: cfg.Own}
 	if self, err := agenturi.PeerOf(cfg.Root); err == nil {
 		s.policy.Self = self

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"math"
 	"time"
@@ -15,11 +16,11 @@ import (
 
 // submit makes a submission durable and answers with a receipt. What is refused is
 // refused before anything is stored.
-func (s *Service) submit(account wire.AccountID, in *pb.Submission, result *Result) (*pb.SubmitResponse, error) {
-	now := s.now()
-	if err := s.accepting(); err != nil {
+func (s *Service) submit(ctx context.Context, account wire.AccountID, in *pb.Submission, result *Result) (*pb.SubmitResponse, error) {
+	if err := s.accepting(ctx); err != nil {
 		return nil, err
 	}
+	now := s.now()
 	handle, body, err := s.check(now, in)
 	if err != nil {
 		return nil, err
@@ -124,10 +125,13 @@ func (s *Service) known(event eventlog.Event, refusal error, result *Result) (*p
 	return s.receipt(appended[0])
 }
 
-// accepting says whether a submission could be stored at all.
-func (s *Service) accepting() error {
-	if !s.loaded.Load() {
-		return refuse(wire.StatusTryAgain, retryStarting)
+// accepting says whether a submission could be stored at all. Those who come before the
+// queue has been read wait for it.
+func (s *Service) accepting(ctx context.Context) error {
+	select {
+	case <-s.loaded:
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 	if !s.clockOK() {
 		return refuse(wire.StatusTryAgain, retryClock)

@@ -130,7 +130,7 @@ func (c *session) answer(ctx context.Context, now time.Time, body []byte, w mux.
 		if err != nil {
 			return nil, err
 		}
-		return c.s.submit(account, op.Submit, result)
+		return c.s.submit(ctx, account, op.Submit, result)
 	case *pb.SubmitRequest_Fetch:
 		result.Op = OpFetch
 		return nil, c.s.fetch(ctx, op.Fetch, w)

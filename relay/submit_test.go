@@ -57,6 +57,24 @@ func TestSubmitForwardFetchAcknowledge(t *testing.T) {
 	})
 }
 
+func TestSubmissionsWaitForTheQueueToBeRead(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.stop()
+		w.make()
+		c := w.dial("alex")
+		in := w.submission(w.agent(1))
+		go func() {
+			synctest.Wait() // until the submission waits
+			if n := w.count(KindSubmitted); n != 0 {
+				w.t.Errorf("%d submissions were stored before the queue had been read", n)
+			}
+			w.run()
+		}()
+		c.submitOK(in)
+		c.close()
+	})
+}
+
 func TestNothingOfTheSenderOutlivesTheQueue(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		a := w.agent(1)

@@ -72,6 +72,13 @@ func keyOf(name string) ed25519.PrivateKey {
 
 func (w *world) start() {
 	w.t.Helper()
+	w.make()
+	w.run()
+}
+
+// make makes the service, which does not run.
+func (w *world) make() {
+	w.t.Helper()
 	log, err := eventlog.OpenMemory(eventlog.Options{
 		Signer: w.key, Now: time.Now, Projections: Projections(), Growing: Growing, Knows: Knows, Memory: w.memory,
 	})
@@ -99,6 +106,9 @@ func (w *world) start() {
 		w.tweak(&cfg)
 	}
 	w.s = New(cfg)
+}
+
+func (w *world) run() {
 	w.stopped = make(chan error, 1)
 	go func() { w.stopped <- w.s.Run(context.Background()) }()
 	synctest.Wait()
