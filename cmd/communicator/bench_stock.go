@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,10 @@ import (
 
 // maxStock bounds the deliveries of a benchmark: at 1 KiB, some 13 GB.
 const maxStock = 10_000_000
+
+// maxIdle bounds connections of either kind: their clients are in this process, with a
+// host each.
+const maxIdle = 5000
 
 // stockCommand makes a benchmark of an agent that holds deliveries.
 func stockCommand[R any](use, short string, defaults bench.StockOptions,
@@ -69,4 +74,41 @@ func benchStoreCommand() *cobra.Command {
 				r.Deliveries, r.Overhead, r.Ratio)
 			return err
 		})
+}
+
+func benchScanCommand() *cobra.Command {
+	return stockCommand("scan", "How much memory reading everything stored takes",
+		bench.StockOptions{Deliveries: 100_000, Size: 1024, Mailboxes: 8}, bench.Scanned,
+		func(w io.Writer, r bench.ScanResult) error {
+			_, err := fmt.Fprintf(w, "%d deliveries: log verify takes %.0f MiB and %.1f s, an agent whose owners read everything %.0f MiB and %.1f s\n",
+				r.Deliveries, r.Verify.AnonymousMemory, r.Verify.Took, r.Collect.AnonymousMemory, r.Collect.Took)
+			return err
+		})
+}
+
+func benchIdleCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "idle", Short: "How much of an agent's memory idle connections take", Args: usageArgs(cobra.NoArgs)}
+	var o bench.IdleOptions
+	cmd.Flags().IntVar(&o.Connections, "connections", 500, "how many of each kind")
+	cmd.Flags().DurationVar(&o.Settle, "settle", bench.DefaultSettle, "how long garbage may take to be gone, three times")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if o.Connections < 1 || o.Connections > maxIdle {
+			return usagef("--connections takes 1 to %d", maxIdle)
+		}
+		if o.Settle < time.Second || o.Settle > maxBenchDuration {
+			return usagef("--settle takes 1s to %v", maxBenchDuration)
+		}
+		r, err := bench.Idle(cmd.Context(), o, progress())
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(cmd.OutOrStdout(), r)
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%.0f KiB for a connection, %.0f KiB for a client that waits for messages; the agent without them %.0f MiB\n",
+			r.Bare, r.Watching, r.Process)
+		return err
+	}
+	return cmd
 }

@@ -84,21 +84,31 @@ func nodeCommand() *cobra.Command {
 
 // runNode serves until it is asked to stop.
 func runNode(ctx context.Context, dir, file string, overrides func(*config.Config), out io.Writer) error {
-	logger := &lateLogger{}
-	n, err := node.Open(ctx, node.Config{
-		Dir: dir, ConfigFile: file, Version: version().Version, Logger: slog.New(logger),
-		Overrides: func(c *config.Config) {
-			overrides(c)
-			logger.set(c.Log)
-		},
-	})
+	c := node.Config{Dir: dir, ConfigFile: file, Overrides: overrides}
+	return serve(ctx, c, func(n *node.Node) (string, error) { return n.URI(), nil }, out)
+}
+
+// serve prints where the node is reached once it serves, and returns when it is asked to
+// stop and has.
+func serve(ctx context.Context, c node.Config, uriOf func(*node.Node) (string, error), out io.Writer) error {
+	logger, overrides := &lateLogger{}, c.Overrides
+	c.Version, c.Logger = version().Version, slog.New(logger)
+	c.Overrides = func(settings *config.Config) {
+		overrides(settings)
+		logger.set(settings.Log)
+	}
+	n, err := node.Open(ctx, c)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // asked to stop before it was ready
 	}
 	if err != nil {
 		return nodeError(err)
 	}
-	if _, err := fmt.Fprintf(out, "ready %s\n", n.URI()); err != nil {
+	uri, err := uriOf(n)
+	if err == nil {
+		_, err = fmt.Fprintf(out, "ready %s\n", uri)
+	}
+	if err != nil {
 		return errors.Join(err, n.Close())
 	}
 	err = n.Run(ctx)

@@ -5,6 +5,7 @@ package agentproc
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,7 +37,7 @@ type Agent struct {
 	Dir  string
 	URI  string // with a token
 
-	binary  string
+	run     []string // the program and what it is given
 	process *exec.Cmd
 	logs    *tail
 	exited  chan error // one value, when the process has ended
@@ -44,10 +46,13 @@ type Agent struct {
 // Options of an agent.
 type Options struct {
 	Binary string // runs it as `BINARY node --data DIR`; empty: this program
-	Root   string // the folder that gets the agent's directory
-	Name   string
-	Uses   int                  // how many profiles its token admits
-	Change func(*config.Config) // what differs from a public node on loopback; may be nil
+	// InMemory runs it as `BINARY bench agent` instead, which stores nothing: its URI is
+	// known once it has started.
+	InMemory bool
+	Root     string // the folder that gets the agent's directory
+	Name     string
+	Uses     int                  // how many profiles its token admits
+	Change   func(*config.Config) // what differs from a public node on loopback; may be nil
 }
 
 // New makes the agent's directory; Start runs it.
@@ -68,7 +73,13 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	if o.Change != nil {
 		o.Change(&c)
 	}
-	a := &Agent{Name: o.Name, Dir: filepath.Join(o.Root, strings.ReplaceAll(o.Name, " ", "-")), binary: o.Binary, logs: &tail{}}
+	a := &Agent{Name: o.Name, Dir: filepath.Join(o.Root, strings.ReplaceAll(o.Name, " ", "-")), logs: &tail{}}
+	if o.InMemory {
+		file := filepath.Join(a.Dir, config.FileName)
+		a.run = []string{o.Binary, "bench", "agent", "--config", file, "--uses", strconv.Itoa(o.Uses)}
+		return a, errors.Join(os.Mkdir(a.Dir, 0o700), config.WriteFile(file, c))
+	}
+	a.run = []string{o.Binary, "node", "--data", a.Dir}
 	a.URI, err = node.Init(ctx, a.Dir, c, o.Uses)
 	return a, err
 }
@@ -88,7 +99,7 @@ func freePort() (int, error) {
 
 // Start runs the agent and returns once it serves.
 func (a *Agent) Start(ctx context.Context) error {
-	a.process = exec.Command(a.binary, "node", "--data", a.Dir)
+	a.process = exec.Command(a.run[0], a.run[1:]...)
 	a.process.Stderr = a.logs
 	// A demonstration that is killed takes its agents with it.
 	a.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -99,19 +110,26 @@ func (a *Agent) Start(ctx context.Context) error {
 	if err := a.process.Start(); err != nil {
 		return err
 	}
-	ready := make(chan error, 1)
+	type answer struct {
+		uri string
+		err error
+	}
+	ready := make(chan answer, 1)
 	a.exited = make(chan error, 1)
 	go func() {
 		line, err := bufio.NewReader(out).ReadString('\n')
-		if err == nil && !strings.HasPrefix(line, "ready ") {
+		uri, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
+		if err == nil && !ok {
 			err = fmt.Errorf("it printed %q", strings.TrimSpace(line))
 		}
-		ready <- err
+		ready <- answer{uri, err}
 		_, copied := io.Copy(io.Discard, out)
 		a.exited <- errors.Join(a.process.Wait(), copied)
 	}()
 	select {
-	case err = <-ready:
+	case got := <-ready:
+		err = got.err
+		a.URI = cmp.Or(a.URI, got.uri)
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-time.After(readyWithin):

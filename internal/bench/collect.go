@@ -37,24 +37,11 @@ func Collect(ctx context.Context, o StockOptions, progress io.Writer) (r Collect
 	if err := s.agent.Start(ctx); err != nil {
 		return r, err
 	}
-	target, err := newTarget(s.agent.URI)
-	if err != nil {
-		return r, err
-	}
-	pool, err := transport.NewPool(transport.Options{MaxOpen: len(s.owners)})
+	leases, pool, err := s.connect(ctx)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	leases := make([]*transport.Lease, len(s.owners))
-	for i, owner := range s.owners {
-		if leases[i], err = pool.Take(ctx, transport.Key{Relationship: [16]byte(owner), Agent: target.URI.Agent}, target); err != nil {
-			return r, err
-		}
-		if _, err := leases[i].Collect(ctx, owner, 0); err != nil { // connects
-			return r, err
-		}
-	}
 	fmt.Fprintf(progress, "%d owners collect\n", len(s.owners))
 	before, err := s.usage()
 	if err != nil {
@@ -81,6 +68,29 @@ func Collect(ctx context.Context, o StockOptions, progress io.Writer) (r Collect
 		r.CPUPerDelivery[who] = float64((u.cpu - before[who].cpu).Microseconds()) / float64(max(n, 1))
 	}
 	return r, nil
+}
+
+// connect opens a connection for each owner. The caller closes the pool.
+func (s *stock) connect(ctx context.Context) ([]*transport.Lease, *transport.Pool, error) {
+	target, err := newTarget(s.agent.URI)
+	if err != nil {
+		return nil, nil, err
+	}
+	pool, err := transport.NewPool(transport.Options{MaxOpen: len(s.owners)})
+	if err != nil {
+		return nil, nil, err
+	}
+	leases := make([]*transport.Lease, len(s.owners))
+	for i, owner := range s.owners {
+		leases[i], err = pool.Take(ctx, transport.Key{Relationship: [16]byte(owner), Agent: target.URI.Agent}, target)
+		if err == nil {
+			_, err = leases[i].Collect(ctx, owner, 0) // connects
+		}
+		if err != nil {
+			return nil, nil, errors.Join(err, pool.Close())
+		}
+	}
+	return leases, pool, nil
 }
 
 // usage is what the owners' process and the agent's have used so far.

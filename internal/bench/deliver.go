@@ -25,6 +25,7 @@ type DeliverOptions struct {
 	Clients  int           // each with one message under way
 	Size     int           // of the ciphertext, bytes
 	Duration time.Duration // that deliveries are counted for, after a warm-up
+	InMemory bool          // the agents store nothing: what the path can do without a disk
 	Binary   string        // that runs an agent; empty: this program
 }
 
@@ -87,7 +88,8 @@ type path struct {
 
 func (p *path) start(ctx context.Context, root string) (err error) {
 	agent := func(name, role string) (*agentproc.Agent, error) {
-		a, err := agentproc.New(ctx, agentproc.Options{Binary: p.options.Binary, Root: root, Name: name, Uses: p.options.Clients + 1,
+		a, err := agentproc.New(ctx, agentproc.Options{Binary: p.options.Binary, InMemory: p.options.InMemory,
+			Root: root, Name: name, Uses: p.options.Clients + 1,
 			Change: func(c *config.Config) {
 				c.Roles = []string{role}
 				c.Log.Level = "error"

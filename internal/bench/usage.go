@@ -75,6 +75,35 @@ func anonymous(pid int) (int64, error) {
 	return 0, fmt.Errorf("/proc/%d/status has no RssAnon", pid)
 }
 
+// memorySample is how often [watchMemory] looks.
+const memorySample = 20 * time.Millisecond
+
+// watchMemory looks at a process's anonymous memory until what it returns is called,
+// which says how much it was at most, in MiB.
+func watchMemory(pid int) (most func() float64) {
+	stop, done := make(chan struct{}), make(chan int64)
+	go func() {
+		var peak int64
+		for every := time.NewTicker(memorySample); ; {
+			// A process that has ended has none.
+			if now, err := anonymous(pid); err == nil {
+				peak = max(peak, now)
+			}
+			select {
+			case <-every.C:
+			case <-stop:
+				every.Stop()
+				done <- peak
+				return
+			}
+		}
+	}()
+	return func() float64 {
+		close(stop)
+		return float64(<-done) / (1 << 20)
+	}
+}
+
 // quantiles returns the median and the 99th percentile in milliseconds.
 func quantiles(d []time.Duration) (p50, p99 float64) {
 	slices.Sort(d)
