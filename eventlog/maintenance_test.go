@@ -175,7 +175,9 @@ func TestAppendsGoOnBesidePrune(t *testing.T) {
 		}
 	}
 	t.Logf("%d events were pruned in %v; %d appends beside took %v at most", n, took, appended, longest)
-	if appended < 5 || longest > took/2 {
+	// Few appends would fit in if it held the writer. How long one takes says something in
+	// the long form alone: a short prune is over within a stutter of the machine.
+	if appended < 5 || testenv.Soak() && longest > took/2 {
 		t.Errorf("%d appends beside a prune of %v took up to %v", appended, took, longest)
 	}
 	stat, err := log.Stat()
