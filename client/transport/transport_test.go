@@ -400,32 +400,44 @@ func TestTurnsAreTakenInOrder(t *testing.T) {
 	s := newServer(t)
 	p := newPool(t, Options{MaxOpen: 1})
 	first := take(t, p, s, 0)
-	order := make(chan byte)
+	const people, each = 4, 3
+	order, goOn := make(chan byte), make(chan struct{})
 	var done sync.WaitGroup
-	for i := range byte(4) {
+	for i := range byte(people) {
 		done.Go(func() {
-			for range 3 {
+			for range each {
 				l, err := p.Watch(context.Background(), s.key(i+1), s.target(), 0)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				order <- i
+				<-goOn
 				l.Release()
 			}
 		})
 	}
-	for len(p.waiting()) < 4 {
-		runtime.Gosched()
+	queued := func(n int) {
+		for len(p.waiting()) < n {
+			runtime.Gosched()
+		}
 	}
+	queued(people)
 	first.Release()
-	last := map[byte]int{}
-	for n := range 12 {
+	last, left := map[byte]int{}, people // how many have turns to come
+	for n := range people * each {
 		i := <-order
-		if before, ok := last[i]; ok && n-before < 3 { // the next may ask late, by one
+		if before, ok := last[i]; ok && n-before != people {
 			t.Errorf("%d had its turn again after %d others", i, n-before-1)
 		}
 		last[i] = n
+		if n >= people*(each-1) {
+			left--
+			queued(left)
+		} else {
+			queued(left - 1) // all but who has it
+		}
+		goOn <- struct{}{}
 	}
 	done.Wait()
 }
