@@ -21,6 +21,8 @@ var (
 	ErrContactExists = errors.New("client: a contact has that name already")
 	// ErrBadName: a name is 1 to 128 bytes of printable UTF-8.
 	ErrBadName = errors.New("client: not a usable name")
+	// ErrBadText: a text is valid UTF-8 and not empty.
+	ErrBadText = errors.New("client: the text is empty, or not UTF-8")
 	// ErrNoSuchAgent: no agent with that URI was added.
 	ErrNoSuchAgent = errors.New("client: no such agent")
 	// ErrAgentExists: that agent was added before.

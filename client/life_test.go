@@ -287,6 +287,11 @@ func TestLimitsAndNames(t *testing.T) {
 	if _, err := a.Send(ctx, "b", long+"x", SendOptions{}); !errors.As(err, &tooLong) || tooLong.Limit != particle.MaxText {
 		t.Errorf("too long: %v", err)
 	}
+	for _, text := range []string{"", "\xff\xfe"} {
+		if s, err := a.Send(ctx, "b", text, SendOptions{}); !errors.Is(err, ErrBadText) || s.ID != (MessageID{}) {
+			t.Errorf("%q: %+v, %v", text, s, err)
+		}
+	}
 	if _, err := a.Send(ctx, "nobody", "x", SendOptions{}); !errors.Is(err, ErrNoSuchContact) {
 		t.Errorf("nobody: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"communicator/client/store"
 	"communicator/particle"
@@ -44,12 +45,15 @@ type SendOptions struct {
 // ctx ends meanwhile the error is its cause, and Sent says how far the message came; it
 // is not lost.
 //
-// Errors before anything is saved: [ErrNoSuchContact], [*ErrTooLong], [ErrRevoked],
-// [ErrNeedsReset], [ErrUnanswered], [ErrNoAgents]. Afterwards:
+// Errors before anything is saved: [ErrNoSuchContact], [*ErrTooLong], [ErrBadText],
+// [ErrRevoked], [ErrNeedsReset], [ErrUnanswered], [ErrNoAgents]. Afterwards:
 // [ErrDeliveryFailed], and [ErrNoRoute] for a message that stays queued.
 func (c *Client) Send(ctx context.Context, name, text string, o SendOptions) (Sent, error) {
 	if len(text) > particle.MaxText {
 		return Sent{}, &ErrTooLong{Length: len(text), Limit: particle.MaxText}
+	}
+	if text == "" || !utf8.ValidString(text) {
+		return Sent{}, ErrBadText
 	}
 	if o.Life <= 0 || o.Life > DefaultLife {
 		o.Life = DefaultLife

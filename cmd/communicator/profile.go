@@ -154,7 +154,7 @@ func statusOfClient(err error) int {
 	var long *client.ErrTooLong
 	switch {
 	case errors.As(err, &long), errors.Is(err, client.ErrBadLink), errors.Is(err, invite.ErrVersion), errors.Is(err, client.ErrBadName),
-		errors.Is(err, client.ErrWrongPassphrase), errors.Is(err, client.ErrSamePerson),
+		errors.Is(err, client.ErrBadText), errors.Is(err, client.ErrWrongPassphrase), errors.Is(err, client.ErrSamePerson),
 		errors.Is(err, particle.ErrNotSafetyCode), errors.Is(err, particle.ErrOwnSafetyCode),
 		errors.Is(err, nearby.ErrBadName), errors.Is(err, proof.ErrName), errors.Is(err, lookup.ErrPetname), errors.Is(err, lookup.ErrURI):
 		return exitUsage
