@@ -295,21 +295,18 @@ func TestContactsCatchAForkedLog(t *testing.T) {
 
 	// Bob, and nobody else, is shown a log of the same size with another history.
 	c.lieTo(bob)
-	alarmed := false
-	for range 20 {
+	until(t, "alarmed", func() bool {
 		send(t, bob, "Alice", "hm")
 		receive(t, bob)
 		events, err := alice.Receive(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if alarmed = slices.ContainsFunc(events, func(e client.Event) bool {
+		return slices.ContainsFunc(events, func(e client.Event) bool {
 			a, ok := e.(client.Alarm)
 			return ok && a.Kind == client.AlarmNamespace
-		}); alarmed {
-			break
-		}
-	}
+		})
+	})
 	hers, err := alice.Names(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -318,8 +315,8 @@ func TestContactsCatchAForkedLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !alarmed || !space.Frozen {
-		t.Fatalf("alarmed %v, frozen %v", alarmed, space.Frozen)
+	if !space.Frozen {
+		t.Fatal("alarmed and not frozen")
 	}
 	fork, err := proof.ParseFork(space.Fork)
 	if err != nil {
@@ -343,44 +340,41 @@ func knowClaim(t *testing.T, by, a *client.Client, contact, name string) {
 	if _, err := names.FromDirectories(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	for range 20 {
+	until(t, contact+" known as "+name, func() bool {
 		receive(t, by)
 		receive(t, a)
 		known, err := a.Contact(t.Context(), contact)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if slices.Contains(known.Names, name) && known.Trust == client.TrustAttested {
-			return
-		}
-	}
-	t.Fatalf("%s is not known as %s", contact, name)
+		return slices.Contains(known.Names, name) && known.Trust == client.TrustAttested
+	})
 }
 
 // talk has two people who just met write to each other.
 func talk(t *testing.T, a *client.Client, peerOfA string, b *client.Client, peerOfB string) {
 	t.Helper()
 	send(t, a, peerOfA, "hello by name")
-	var atB, atA []string
-	for range 20 {
-		if atB = append(atB, receive(t, b)...); len(atB) > 0 {
-			break
-		}
-		receive(t, a)
-	}
-	if !slices.Equal(atB, []string{"hello by name"}) {
-		t.Fatalf("b got %q", atB)
+	if got := comes(t, b, a); !slices.Equal(got, []string{"hello by name"}) {
+		t.Fatalf("b got %q", got)
 	}
 	send(t, b, peerOfB, "hello back")
-	for range 20 {
-		if atA = append(atA, receive(t, a)...); len(atA) > 0 {
-			break
+	if got := comes(t, a, b); !slices.Equal(got, []string{"hello back"}) {
+		t.Fatalf("a got %q", got)
+	}
+}
+
+// comes is the first that somebody receives. The sender goes on too: an agent that failed
+// is replaced.
+func comes(t *testing.T, to, from *client.Client) (got []string) {
+	t.Helper()
+	until(t, "received", func() bool {
+		if got = receive(t, to); len(got) == 0 {
+			receive(t, from)
 		}
-		receive(t, b)
-	}
-	if !slices.Equal(atA, []string{"hello back"}) {
-		t.Fatalf("a got %q", atA)
-	}
+		return len(got) > 0
+	})
+	return got
 }
 
 // lieTo has somebody forget what the log showed, and shows them another one.

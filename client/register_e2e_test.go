@@ -163,19 +163,17 @@ func TestSharedPackageWhenTheStockIsDrained(t *testing.T) {
 	}
 	var got []string
 	var contacts []client.Contact
-	for range 20 {
+	until(t, "received from all", func() bool {
 		got = append(got, receive(t, alice)...)
 		var err error
 		if contacts, err = alice.Contacts(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if len(got) >= len(last) && len(contacts) == people {
-			break
-		}
 		for _, p := range last {
 			receive(t, p)
 		}
-	}
+		return len(got) >= len(last) && len(contacts) == people
+	})
 	if slices.Sort(got); !slices.Equal(got, []string{"hello 0", "hello 1"}) {
 		t.Fatalf("alice got %q", got)
 	}
@@ -186,14 +184,7 @@ func TestSharedPackageWhenTheStockIsDrained(t *testing.T) {
 		send(t, alice, contact.Name, "welcome "+contact.Name)
 	}
 	for i, p := range last {
-		var back []string
-		for range 20 {
-			if back = append(back, receive(t, p)...); len(back) > 0 {
-				break
-			}
-			receive(t, alice)
-		}
-		if len(back) != 1 {
+		if back := comes(t, p, alice); len(back) != 1 {
 			t.Errorf("person %d of the shared package got %q", i, back)
 		}
 	}
