@@ -186,7 +186,8 @@ func TestPeersThatWasteStreamsAreDisconnected(t *testing.T) {
 			over()
 		}
 	}})
-	for range wastedOfPeer.Burst + 1 {
+	// Some more than it may: on a slow machine it is forgiven some meanwhile.
+	for range 10 * wastedOfPeer.Burst {
 		s, err := waster.host.NewStream(network.WithNoDial(ctx, "it was disconnected"), n.host.ID(), protocol.ID(wire.ProtocolMailbox))
 		if err != nil {
 			break
