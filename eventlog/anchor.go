@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"crypto/ed25519"
+	"encoding/hex"
 	"time"
 
 	"communicator/wire"
@@ -111,12 +112,27 @@ func openSnapshotInfo(value []byte, pub ed25519.PublicKey) (*snapshotInfo, error
 // Era is a stretch of the log under one log id. A restored backup begins a new one,
 // for nobody knows what the log accepted after the backup was made.
 type Era struct {
-	LogID  [32]byte
-	Key    [32]byte // the node's root key at that time
-	After  uint64   // number of the batch that it continues from; 0 for the first
-	Seq    uint64   // last sequence of that batch
-	Head   [32]byte
-	Opened time.Time
+	LogID  Hex       `json:"log_id"`
+	Key    Hex       `json:"key"`   // the node's root key at that time
+	After  uint64    `json:"after"` // number of the batch that it continues from; 0 for the first
+	Seq    uint64    `json:"seq"`   // last sequence of that batch
+	Head   Hex       `json:"head"`
+	Opened time.Time `json:"opened"`
+}
+
+// Hex is 32 bytes that are printed in hexadecimal.
+type Hex [32]byte
+
+// MarshalText gives 64 digits.
+func (h Hex) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+
+// UnmarshalText takes what MarshalText gives.
+func (h *Hex) UnmarshalText(b []byte) error {
+	if len(b) != hex.EncodedLen(len(h)) {
+		return hex.ErrLength
+	}
+	_, err := hex.Decode(h[:], b)
+	return err
 }
 
 // encodeEras lays out u8 layout ‖ u16 count ‖ (log id 32 ‖ root key 32 ‖ u64 after ‖ u64 seq ‖

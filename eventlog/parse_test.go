@@ -3,6 +3,7 @@ package eventlog
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -325,6 +326,20 @@ func TestManifestRewrittenIsNotCut(t *testing.T) {
 		write(c.data)
 		if err := checkManifest(path, h.manifest); (err != nil) != c.cut {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestHexReadsWhatItPrints(t *testing.T) {
+	var in, out Era
+	in.LogID, in.Head = Hex{1, 0xff}, Hex{31: 7}
+	b, err := json.Marshal(in)
+	if err != nil || json.Unmarshal(b, &out) != nil || out != in || !strings.Contains(string(b), `"log_id":"01ff00`) {
+		t.Errorf("%s, %v", b, err)
+	}
+	for _, bad := range []string{"", "01", strings.Repeat("0", 66), strings.Repeat("x", 64)} {
+		if new(Hex).UnmarshalText([]byte(bad)) == nil {
+			t.Errorf("%q was taken", bad)
 		}
 	}
 }

@@ -84,7 +84,7 @@ func receiptCommand() *cobra.Command {
 		}
 		given, body, err := receipt.ParseFile(b)
 		if err != nil {
-			return invalid(err)
+			return invalid(fmt.Errorf("%s is not a receipt of 'communicator send --receipt': %w", args[0], err))
 		}
 		statement, err := receipt.Verify(given, body)
 		if err != nil {
@@ -92,7 +92,7 @@ func receiptCommand() *cobra.Command {
 		}
 		if *asJSON {
 			return printJSON(cmd.OutOrStdout(), map[string]any{
-				"agent": statement.Agent, "kind": statement.Kind.String(), "sequence": statement.Seq,
+				"agent": fmt.Sprintf("%x", statement.Agent[:]), "kind": statement.Kind.String(), "sequence": statement.Seq,
 				"time": statement.Time, "covers_body": statement.BodyMatches,
 			})
 		}
