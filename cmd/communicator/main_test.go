@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"communicator/internal/agentproc"
 	"communicator/internal/testenv"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -50,7 +50,7 @@ func scripts(dir string) testscript.Params {
 			}
 			env.Setenv("ROOT", root)
 			for i := range 3 {
-				port, err := freePort()
+				port, err := agentproc.FreePort()
 				if err != nil {
 					return err
 				}
@@ -65,14 +65,6 @@ func scripts(dir string) testscript.Params {
 			"waitfor": scriptWaitFor,
 		},
 	}
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // scriptStatus runs a command and checks its exit status: status 2 communicator send.
@@ -137,7 +129,7 @@ func scriptWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 // TestInterruptEndsCleanly checks that a running command ends when its context does.
 func TestInterruptEndsCleanly(t *testing.T) {
 	dir := t.TempDir() + "/node"
-	port, err := freePort()
+	port, err := agentproc.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}

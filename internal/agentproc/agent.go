@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,7 +56,7 @@ type Options struct {
 
 // New makes the agent's directory; Start runs it.
 func New(ctx context.Context, o Options) (*Agent, error) {
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -86,16 +85,6 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 
 // PID is the process's id while it runs.
 func (a *Agent) PID() int { return a.process.Process.Pid }
-
-// freePort asks the system for a port that nothing listens at. Somebody may take it
-// before the agent does; then the agent says so.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
-}
 
 // Start runs the agent and returns once it serves.
 func (a *Agent) Start(ctx context.Context) error {
