@@ -64,7 +64,7 @@ func onePerson(t *testing.T) {
 	check(t, err)
 	defer s.Close()
 	list := until(t, s, some(1))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	m, err := s.Exchange(ctx, list[0].ID)
 	check(t, err)

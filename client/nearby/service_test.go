@@ -73,7 +73,7 @@ func (a *air) until(s *Service, want func([]Peer) bool) []Peer {
 
 func until(t *testing.T, s *Service, want func([]Peer) bool) []Peer {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(30 * time.Second)
 	for {
 		list, changed := s.Peers()
 		if want(list) {
@@ -97,7 +97,7 @@ type met struct {
 
 // pair lets two services choose each other.
 func pair(t *testing.T, a, b *Service, aID, bID string) (atA, atB met) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var wait sync.WaitGroup
 	wait.Go(func() { atA.match, atA.err = a.Exchange(ctx, bID) })
