@@ -13,6 +13,7 @@ import (
 
 	"communicator/client"
 	"communicator/client/invite"
+	"communicator/wire/agenturi"
 )
 
 // personCommands are the commands of somebody who talks.
@@ -70,6 +71,9 @@ func agentsCommand() *cobra.Command {
 		GroupID: "person", Args: usageArgs(cobra.NoArgs)}
 	add, profile := personSubcommand("add URI", "Add an agent by the URI that its operator gave you", cobra.ExactArgs(1))
 	add.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := needURI(args[0]); err != nil {
+			return err
+		}
 		return profile.with(cmd, func(ctx context.Context, c *client.Client) error {
 			agent, err := c.AddAgent(ctx, args[0])
 			if err != nil {
@@ -92,12 +96,24 @@ func agentsCommand() *cobra.Command {
 	}
 	remove, removeProfile := personSubcommand("remove URI", "Leave an agent; what still needs it runs out first", cobra.ExactArgs(1))
 	remove.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := needURI(args[0]); err != nil {
+			return err
+		}
 		return removeProfile.with(cmd, func(ctx context.Context, c *client.Client) error {
 			return c.RemoveAgent(ctx, args[0])
 		})
 	}
 	cmd.AddCommand(add, list, remove)
 	return cmd
+}
+
+// needURI refuses what cannot be an agent's URI, and says where one comes from. It does
+// not repeat what was given, which may hold a token.
+func needURI(text string) error {
+	if _, err := agenturi.Parse(text); err != nil {
+		return usagef("%w; take the whole line that 'communicator node init' or 'node token new' printed: /…/p2p/…?token=…", err)
+	}
+	return nil
 }
 
 func inviteCommand() *cobra.Command {
