@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,12 +69,13 @@ func appendForever(dir string) {
 				key := fmt.Sprintf("%d/%d/%d", os.Getpid(), p, i)
 				e := put(strconv.Itoa(p*10+i%10), "h", "body of "+key+strings.Repeat(".", i%7*150))
 				e.Key = []byte(key)
+				began := time.Now().UnixMicro()
 				a, err := log.Append(context.Background(), e)
 				if err != nil {
 					select {} // OnFail ends the process
 				}
 				mu.Lock()
-				fmt.Fprintf(os.Stdout, "%d %s\n", a[0].Seq, key)
+				fmt.Fprintf(os.Stdout, "%d %s %d\n", a[0].Seq, key, began)
 				mu.Unlock()
 			}
 		}()
@@ -83,7 +85,15 @@ func appendForever(dir string) {
 
 // child runs the appending process until it dies and returns what it acknowledged:
 // sequence by key.
-func child(t *testing.T, dir, point string, after int, kill time.Duration, wrap ...string) (map[string]uint64, error) {
+func child(t *testing.T, dir, point string, after int, kill time.Duration) (map[string]uint64, error) {
+	t.Helper()
+	acked, _, err := wrapped(t, dir, point, after, kill)
+	return acked, err
+}
+
+// wrapped runs the child by way of another program, and returns also when the last of the
+// acknowledged appends began.
+func wrapped(t *testing.T, dir, point string, after int, kill time.Duration, wrap ...string) (acked map[string]uint64, last time.Time, err error) {
 	t.Helper()
 	args := append(wrap, os.Args[0])
 	cmd := exec.Command(args[0], args[1:]...)
@@ -102,19 +112,23 @@ func child(t *testing.T, dir, point string, after int, kill time.Duration, wrap 
 		timer := time.AfterFunc(kill, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 		defer timer.Stop()
 	}
-	acked := map[string]uint64{}
+	acked = map[string]uint64{}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		var seq uint64
 		var key string
-		if n, _ := fmt.Sscanf(lines.Text(), "%d %s", &seq, &key); n == 2 {
+		var began int64
+		if n, _ := fmt.Sscanf(lines.Text(), "%d %s %d", &seq, &key, &began); n == 3 {
 			acked[key] = seq
+			if at := time.UnixMicro(began); at.After(last) {
+				last = at
+			}
 		}
 	}
 	err = cmd.Wait()
 	if s := stderr.String(); s != "" {
 		err = errors.Join(err, errors.New(s))
 	}
-	return acked, err
+	return acked, last, err
 }
 
 // survived opens the log after a death and checks that every acknowledged event is
@@ -181,14 +195,15 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-// TestSyncFails has the kernel answer a sync with an error: nothing may be
-// acknowledged after it, and the process ends with the reason.
+// TestSyncFails has the kernel answer a sync with an error: no append that begins after
+// it may be acknowledged, and the process ends with the reason. What the page cache still
+// holds would hide that.
 func TestSyncFails(t *testing.T) {
 	strace := testenv.Tool(t, "strace")
 	for i := range testenv.Times(3, 50) {
 		// strace counts the calls of each thread. The store syncs with msync, the
 		// head file with fsync once a second.
-		call, when := "msync", 1+i*3%50
+		call, when := "msync", 1+i
 		if i%3 == 2 {
 			call, when = "fsync", 1
 		}
@@ -196,12 +211,36 @@ func TestSyncFails(t *testing.T) {
 		if log, err := eventlog.Open(dir, quiet()); err != nil || log.Close() != nil {
 			t.Fatalf("open: %v", err)
 		}
-		acked, err := child(t, dir, "", 0, 10*time.Second, strace, "-f", "-o", "/dev/null",
+		calls := filepath.Join(t.TempDir(), "calls")
+		acked, last, err := wrapped(t, dir, "", 0, 30*time.Second, strace, "-f", "-ttt", "-o", calls,
 			"-e", "trace="+call, "-e", fmt.Sprintf("inject=%s:error=EIO:when=%d+", call, when), "--")
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != exitFailed && exit.ExitCode() != exitUnopened {
 			t.Errorf("%s from the %dth on: the process ended with %v", call, when, err)
 		}
+		if failed := firstInjected(t, calls); last.After(failed) {
+			t.Errorf("%s from the %dth on: an append was acknowledged that began %v after it failed", call, when, last.Sub(failed))
+		}
 		survived(t, dir, acked)
 	}
+}
+
+// firstInjected is when strace made a call fail for the first time.
+func firstInjected(t *testing.T, calls string) time.Time {
+	t.Helper()
+	b, err := os.ReadFile(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 1 && strings.Contains(line, "INJECTED") {
+			seconds, err := strconv.ParseFloat(f[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return time.UnixMicro(int64(seconds * 1e6))
+		}
+	}
+	t.Fatal("no sync has failed")
+	return time.Time{}
 }

@@ -245,13 +245,12 @@ func startAppender(t *testing.T, d *disk, env ...string) *appender {
 func (a *appender) read(out io.Reader) {
 	defer close(a.ended)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		seq, key, ok := strings.Cut(lines.Text(), " ")
-		n, err := strconv.ParseUint(seq, 10, 64)
-		if !ok || err != nil {
+		var next ack
+		if n, _ := fmt.Sscanf(lines.Text(), "%d %s", &next.seq, &next.key); n != 2 {
 			continue
 		}
 		a.mu.Lock()
-		a.acks = append(a.acks, ack{key, n})
+		a.acks = append(a.acks, next)
 		a.mu.Unlock()
 		select {
 		case a.more <- struct{}{}:

@@ -89,7 +89,7 @@ func TestOutOfMemory(t *testing.T) {
 func TestStuck(t *testing.T) {
 	never := make(chan struct{})
 	abandoned := make(chan trace.Outcome, 1)
-	watched, stop := Watch(t.Context(), trace.Limits{Stuck: 2 * time.Second}, func(o trace.Outcome) {
+	watched, stop := Watch(t.Context(), trace.Limits{Stuck: 5 * time.Second}, func(o trace.Outcome) {
 		abandoned <- o
 		close(never)
 	})
