@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"communicator/client"
@@ -39,4 +40,20 @@ func TestTextsCannotPassForMessages(t *testing.T) {
 	if lines := strings.Split(out.String(), "\n"); !strings.HasPrefix(lines[1], "    ") {
 		t.Errorf("%q", out.String())
 	}
+}
+
+// TestWaitingIsExplained once, and only to who has waited for a while.
+func TestWaitingIsExplained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var quick, slow strings.Builder
+		stop := noteWaiting(&quick)
+		time.Sleep(waitQuiet / 2)
+		stop()
+		stop = noteWaiting(&slow)
+		time.Sleep(10 * waitQuiet)
+		stop()
+		if quick.Len() > 0 || strings.Count(slow.String(), "\n") != 1 || !strings.Contains(slow.String(), "communicator status") {
+			t.Errorf("%q after half the time, %q after ten times", quick.String(), slow.String())
+		}
+	})
 }

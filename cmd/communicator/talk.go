@@ -27,8 +27,9 @@ func sendCommand() *cobra.Command {
 			return err
 		}
 		return profile.with(cmd, func(ctx context.Context, c *client.Client) error {
-			limited, stop := ctx, context.CancelFunc(func() {})
+			limited, stop := ctx, noteWaiting(os.Stderr)
 			if !*wait {
+				stop()
 				limited, stop = context.WithTimeout(ctx, sendPatience)
 			}
 			sent, err := c.Send(limited, args[0], text, sendOptions(*wait, *file != ""))
@@ -62,8 +63,21 @@ func sendCommand() *cobra.Command {
 	return cmd
 }
 
-// sendPatience is how long send waits for a sending agent.
-const sendPatience = 30 * time.Second
+const (
+	// sendPatience is how long send waits for a sending agent.
+	sendPatience = 30 * time.Second
+	// waitQuiet is how long send --wait says nothing.
+	waitQuiet = 10 * time.Second
+)
+
+// noteWaiting says after a while why nothing happens, unless it is stopped before.
+func noteWaiting(w io.Writer) (stop context.CancelFunc) {
+	timer := time.AfterFunc(waitQuiet, func() {
+		fmt.Fprintln(w, "still waiting: none of the contact's receiving agents has taken it yet. "+
+			"Interrupt whenever you like: the message is kept and goes on being tried; 'communicator status' shows what is away")
+	})
+	return func() { timer.Stop() }
+}
 
 // kept says whether a message was saved before its Send ended.
 func kept(s client.Sent) bool { return s.ID != client.MessageID{} }
