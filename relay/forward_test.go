@@ -268,7 +268,7 @@ func TestStreamIsKeptWhileUsedAndClosedWhenIdle(t *testing.T) {
 			t.Fatalf("%d streams opened for 100 messages", n)
 		}
 		time.Sleep(time.Minute)
-		if n := w.s.Stat().Streams; n != 0 {
+		if n := w.stat().Streams; n != 0 {
 			t.Fatalf("%d streams open after a minute of silence", n)
 		}
 		wantAll(c, pb.OutcomeState_FORWARDED, submitMany(w, c, a, 1))

@@ -123,7 +123,7 @@ func TestBlindAcknowledgement(t *testing.T) {
 		if n := w.count(KindOutcomeAcknowledged); n != 1 {
 			t.Fatalf("acknowledged %d times", n)
 		}
-		if st := w.s.Stat(); st.Outcomes != 0 || st.Stored != 0 {
+		if st := w.stat(); st.Outcomes != 0 || st.Stored != 0 {
 			t.Fatalf("%+v", st)
 		}
 	})

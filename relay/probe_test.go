@@ -56,11 +56,11 @@ func TestRefusedForGood(t *testing.T) {
 		a.set(func(a *fakeAgent) { a.answer = nil })
 		wantAll(c, pb.OutcomeState_FORWARDED, submitMany(w, c, a, 3))
 		c.close()
-		if st := w.s.Stat(); st.Queued != 0 || st.Accounts != 0 || st.Outcomes != 7 {
+		if st := w.stat(); st.Queued != 0 || st.Accounts != 0 || st.Outcomes != 7 {
 			t.Fatalf("%+v", st)
 		}
 		time.Sleep(8*24*time.Hour + 2*time.Hour)
-		if st := w.s.Stat(); st.Stored != 0 || st.Outcomes != 0 {
+		if st := w.stat(); st.Stored != 0 || st.Outcomes != 0 {
 			t.Fatalf("after their time: %+v", st)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,7 +52,7 @@ func TestSubmitForwardFetchAcknowledge(t *testing.T) {
 			t.Fatalf("%d acknowledgements in the log", n)
 		}
 		c.close()
-		if st := w.s.Stat(); st.Stored != 0 || st.Accounts != 0 || st.Queued != 0 {
+		if st := w.stat(); st.Stored != 0 || st.Accounts != 0 || st.Queued != 0 {
 			t.Fatalf("left over: %+v", st)
 		}
 	})
@@ -63,14 +64,13 @@ func TestSubmissionsWaitForTheQueueToBeRead(t *testing.T) {
 		w.make()
 		c := w.dial("alex")
 		in := w.submission(w.agent(1))
-		go func() {
-			synctest.Wait() // until the submission waits
-			if n := w.count(KindSubmitted); n != 0 {
-				w.t.Errorf("%d submissions were stored before the queue had been read", n)
-			}
-			w.run()
-		}()
-		c.submitOK(in)
+		var early sync.WaitGroup
+		early.Go(func() { c.submitOK(in) })
+		if n := w.count(KindSubmitted); n != 0 {
+			w.t.Errorf("%d submissions were stored before the queue had been read", n)
+		}
+		w.run()
+		early.Wait()
 		c.close()
 	})
 }
@@ -194,7 +194,7 @@ func TestRefusedSubmissions(t *testing.T) {
 		if n := w.count(KindSubmitted); n != 0 {
 			t.Fatalf("%d refused submissions are in the log", n)
 		}
-		if st := w.s.Stat(); st.Stored != 0 {
+		if st := w.stat(); st.Stored != 0 {
 			t.Fatalf("refused, yet counted: %+v", st)
 		}
 	})

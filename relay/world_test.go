@@ -151,6 +151,7 @@ func (w *world) rows() map[string]string {
 // counts of the service from the tables, and no handle was settled twice.
 func (w *world) checkLog() {
 	w.t.Helper()
+	synctest.Wait()
 	before := w.rows()
 	if err := w.log.Rebuild(context.Background()); err != nil {
 		w.t.Fatal(err)
@@ -174,7 +175,7 @@ func (w *world) checkLog() {
 			st.Outcomes++
 		}
 	}
-	if got := w.s.Stat(); got.Queued != st.Queued || got.Outcomes != st.Outcomes {
+	if got := w.stat(); got.Queued != st.Queued || got.Outcomes != st.Outcomes {
 		w.t.Fatalf("the service counts %+v, the rows %+v", got, st)
 	}
 	settled := map[string]int{}
@@ -190,7 +191,15 @@ func (w *world) checkLog() {
 	}
 }
 
+// stat is what the service shows once it has nothing more to do: what a client sees comes
+// before the books are closed.
+func (w *world) stat() Stat {
+	synctest.Wait()
+	return w.s.Stat()
+}
+
 func (w *world) count(kind eventlog.Kind) int {
+	synctest.Wait()
 	n := 0
 	for r, err := range w.log.Records(1) {
 		if err != nil {
@@ -204,6 +213,7 @@ func (w *world) count(kind eventlog.Kind) int {
 }
 
 func (w *world) counted(op Op, status wire.Status) int {
+	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
