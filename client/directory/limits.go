@@ -12,13 +12,14 @@ const (
 	// workStep is how many nonces are tried between looks at the context.
 	workStep = 1 << 14
 	// Bounds of what a directory may answer.
-	maxPage       = 64
-	maxPages      = 4096
-	maxHashes     = 81
-	maxRecords    = 8
-	maxRecordSize = 8 << 10
-	maxRetryAfter = 7 * 24 * time.Hour
-	maxUnix       = 253402300799
+	maxPage         = 64
+	maxPages        = 4096
+	maxHistoryPages = 64 // of statements about one name
+	maxHashes       = 81
+	maxRecords      = 8
+	maxRecordSize   = 8 << 10
+	maxRetryAfter   = 7 * 24 * time.Hour
+	maxUnix         = 253402300799
 )
 
 // What one request brings.

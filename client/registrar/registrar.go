@@ -17,7 +17,6 @@ import (
 	"communicator/directory/authority"
 	"communicator/directory/proof"
 	"communicator/directory/vend"
-	"communicator/wire"
 )
 
 // Registrar acts for one namespace at one directory.
@@ -69,27 +68,7 @@ func secretOf(ns proof.NSID, name proof.Name) proof.NameSecret {
 
 // State is a name's history as the directory shows it, every signature verified.
 func (r *Registrar) State(ctx context.Context, name proof.Name) (proof.NameState, []proof.Statement, error) {
-	state, m := proof.NewName(r.Authority.ID(), name), r.Authority.Chain().Current()
-	var history []proof.Statement
-	for {
-		page, more, err := r.Directory.Statements(ctx, r.Authority.ID(), name, state.Version)
-		var refused *wire.StatusError
-		if errors.As(err, &refused) && refused.Status == wire.StatusNotFound {
-			return state, history, nil
-		}
-		if err != nil {
-			return state, history, err
-		}
-		for _, l := range page {
-			if state, err = proof.Apply(state, l.Statement, m, l.Statement.Issued); err != nil {
-				return state, history, err
-			}
-			history = append(history, l.Statement)
-		}
-		if !more || len(page) == 0 {
-			return state, history, nil
-		}
-	}
+	return r.Directory.History(ctx, r.Authority.Chain(), name)
 }
 
 // Attest signs what somebody asks to have attested, and has it logged.
