@@ -66,7 +66,7 @@ func (r *Resolver) remember(rows Rows, id proof.NSID, name proof.Name, res *Resu
 	}
 	if ok {
 		if seen.Version > now.Version {
-			return false, fmt.Errorf("%w: version %d, and version %d was seen on %s", ErrRolledBack, now.Version, seen.Version, seen.on())
+			return false, rolledBack(seen, now.Version)
 		}
 		_, before, err := seen.statement()
 		if err != nil {
@@ -90,6 +90,10 @@ func (r *Resolver) remember(rows Rows, id proof.NSID, name proof.Name, res *Resu
 		return false, nil // what this log says is not yet known to be what it said before
 	}
 	return false, putRow(rows, nameKey(id, name), now)
+}
+
+func rolledBack(seen nameRow, version uint32) error {
+	return fmt.Errorf("%w: version %d, and version %d was seen on %s", ErrRolledBack, version, seen.Version, seen.on())
 }
 
 // contradict is whether no honest namespace has said both: two statements of one
@@ -134,7 +138,7 @@ func hold(seen nameRow, res *Result, now time.Time) error {
 		// What builds on a change that waits, waits with it; what its victim says does not.
 		// The roots' word waits for nobody.
 		byRoots := res.Change == proof.RootReset || res.Change == proof.RootRelease
-		if seen.Settles.After(settles) && res.Statement.Replaced == before.Key && !byRoots {
+		if seen.Settles.After(now) && seen.Settles.After(settles) && res.Statement.Replaced == before.Key && !byRoots {
 			settles = seen.Settles
 		}
 	}

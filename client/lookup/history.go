@@ -60,6 +60,7 @@ func (r *Resolver) between(ctx context.Context, n Namespace, seen nameRow, res *
 		return seen, nil, err
 	}
 	n.Peers = peers
+	res.past = history
 	var changes []string
 	for _, s := range history {
 		if seen, err = r.follow(ctx, n, seen, s); err != nil {

@@ -64,7 +64,8 @@ type Result struct {
 	// many round trips to the overlay came one after another.
 	FromOverlay bool
 	Hops        int
-	hold        time.Duration // of the manifest in force
+	hold        time.Duration     // of the manifest in force
+	past        []proof.Statement // after the version that was seen before, and before this one
 }
 
 // Lookup finds and proves whose key a name is. Peers are directories to ask beside
@@ -141,6 +142,9 @@ func (r *Resolver) one(ctx context.Context, n Namespace, name proof.Name, peers 
 	n.Peers = sources(peers, n.Peers)
 	secret := r.secrets.of(name, n.ID)
 	res, overlayErr := r.fromOverlay(ctx, n, name, secret)
+	if overlayErr == nil {
+		overlayErr = r.outdated(ctx, n.ID, name, res)
+	}
 	if overlayErr != nil {
 		var err error
 		if res, err = r.fromDirectory(ctx, n, name, secret); err != nil {
@@ -166,6 +170,18 @@ func (r *Resolver) one(ctx context.Context, n Namespace, name proof.Name, peers 
 		return res, nil
 	}
 	return res, r.o.Proved(ctx, res)
+}
+
+// outdated refuses a record of the overlay that is older than what was seen: peers may have
+// it for days after a change. The directories have a newer one, or it is a rollback.
+func (r *Resolver) outdated(ctx context.Context, id proof.NSID, name proof.Name, res Result) error {
+	return r.o.Memory.Update(ctx, func(rows Rows) error {
+		seen, ok, err := getRow[nameRow](rows, nameKey(id, name))
+		if err == nil && ok && seen.Version > res.Statement.Version {
+			err = rolledBack(seen, res.Statement.Version)
+		}
+		return err
+	})
 }
 
 // sources puts the directories that the person named now before the others.

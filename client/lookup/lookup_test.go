@@ -129,7 +129,7 @@ func TestOlderVersionIsRefused(t *testing.T) {
 	_, err := w.Add(t.Context(), club.id, "club", peerURI)
 	check(t, err)
 	w.overlay.put(club.record("alice", 0))
-	first := club.record("alice", 0)
+	first, staple := club.record("alice", 0), club.staple("alice")
 	club.now = club.now.Add(time.Hour)
 	w.now = club.now
 	club.rotate("alice", "alice", "alice's new phone")
@@ -138,9 +138,19 @@ func TestOlderVersionIsRefused(t *testing.T) {
 	if res := w.look("alice@club"); res.IdDoc != want || res.Statement.Version != 2 {
 		t.Errorf("version %d", res.Statement.Version)
 	}
+	// Peers may have an old record for days: the directories are asked, and if they have
+	// nothing newer it is refused.
 	w.overlay.put(first)
 	w.reopen()
-	if _, err := w.Lookup(t.Context(), "alice@club"); !errors.Is(err, ErrRolledBack) {
+	if res := w.look("alice@club"); res.IdDoc != want || res.FromOverlay || !has(res.Warnings, "the overlay had a record that does not hold: lookup: an older attestation") {
+		t.Errorf("version %d, from the overlay %v, %q", res.Statement.Version, res.FromOverlay, res.Warnings)
+	}
+	w.node.shows = map[proof.Name][]byte{"alice": staple}
+	if _, err := w.Lookup(t.Context(), "alice@club", peerURI); !errors.Is(err, ErrRolledBack) {
 		t.Errorf("the first version again: %v", err)
+	}
+	w.off = true
+	if _, err := w.Lookup(t.Context(), "alice@club", peerURI); !errors.Is(err, ErrRolledBack) {
+		t.Errorf("with nobody to ask for a newer one: %v", err)
 	}
 }

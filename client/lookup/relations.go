@@ -34,6 +34,8 @@ func (res *Result) explain(known, now proof.Party) {
 	case now == proof.Party{}: // released
 	case proof.Leads(res.Relations, known, now):
 		res.Checks = append(res.Checks, "this key follows the former one: both have signed it")
+	case res.PassedOn(known.Key):
+		res.Checks = append(res.Checks, "the former key has passed the name on to this one: it has signed that itself")
 	default:
 		res.Warnings = append(res.Warnings, "no succession from the former key to this one was found")
 	}

@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"crypto/ed25519"
 	"testing"
 	"time"
 
@@ -31,12 +32,73 @@ func TestSuccessionExplainsANewKey(t *testing.T) {
 			club.says(proof.Succession, "alice", "phone 2")
 		}
 		res := w.look("alice@club")
-		if has(res.Checks, "follows the former one") != explained || has(res.Warnings, "no succession from the former key") == explained {
+		if has(res.Checks, "follows the former one") != explained || has(res.Checks, "has passed the name on to this one") == explained ||
+			has(res.Warnings, "no succession from the former key") {
 			t.Errorf("explained %v: %q, %q", explained, res.Checks, res.Warnings)
 		}
 		if (len(res.Relations) == 1) != explained {
 			t.Errorf("%d relations", len(res.Relations))
 		}
+	}
+}
+
+// TestNobodyExplainsAReset: what the namespace does without the former key.
+func TestNobodyExplainsAReset(t *testing.T) {
+	club, w := clubOf(t, "alice")
+	w.look("alice@club")
+	w.at(club, start.Add(time.Hour))
+	club.reset("alice", "mallory")
+	w.look("alice@club")
+	w.at(club, start.Add(2*time.Hour+proof.DefaultHold))
+	club.rotate("alice", "mallory", "mallory 2")
+	_, key := idDoc(t, "alice")
+	alice := proof.KeyOf(key.Public().(ed25519.PublicKey))
+	if res := w.look("alice@club"); res.Held || res.PassedOn(alice) {
+		t.Errorf("held %v, passed on by alice %v", res.Held, res.PassedOn(alice))
+	}
+}
+
+// TestPassedOnStepByStep: who looks again after several rotations reads them all; one that
+// the former key did not sign ends it.
+func TestPassedOnStepByStep(t *testing.T) {
+	_, key := idDoc(t, "alice")
+	alice := proof.KeyOf(key.Public().(ed25519.PublicKey))
+	club, w := clubOf(t, "bob", "alice")
+	w.look("alice@club")
+	w.at(club, start.Add(time.Hour))
+	club.rotate("alice", "alice", "phone 2")
+	club.rotate("alice", "phone 2", "phone 3")
+	if res := w.look("alice@club"); !res.PassedOn(alice) || res.Hold() != proof.DefaultHold {
+		t.Errorf("not passed on: %q", res.Warnings)
+	}
+	club, w = clubOf(t, "bob", "alice")
+	w.look("alice@club")
+	w.at(club, start.Add(time.Hour))
+	club.rotate("alice", "alice", "phone 2")
+	club.reset("alice", "mallory")
+	club.rotate("alice", "mallory", "mallory 2")
+	if res := w.look("alice@club"); !res.Held || res.PassedOn(alice) {
+		t.Errorf("held %v, passed on %v", res.Held, res.PassedOn(alice))
+	}
+}
+
+// TestTakenBackIsPassedOn: a key that has passed a name on, and takes that back, is the
+// same person's; an undo by a key that may not is not.
+func TestTakenBackIsPassedOn(t *testing.T) {
+	club, w := clubOf(t, "bob", "alice")
+	_, key := idDoc(t, "alice")
+	_, next := idDoc(t, "phone 2")
+	alice, phone := proof.KeyOf(key.Public().(ed25519.PublicKey)), proof.KeyOf(next.Public().(ed25519.PublicKey))
+	w.at(club, start.Add(time.Hour))
+	club.rotate("alice", "alice", "phone 2")
+	w.look("alice@club")
+	state := club.state("alice")
+	s := state.UndoTo(state.Undoable(w.now)[0], club.by())
+	check(t, s.Sign(key, club.attest))
+	doc, _ := idDoc(t, "alice")
+	club.raw("alice", s, doc[:])
+	if res := w.look("alice@club"); !res.PassedOn(phone, alice) || res.PassedOn(phone) {
+		t.Errorf("by who may %v, by who may not any more %v", res.PassedOn(phone, alice), res.PassedOn(phone))
 	}
 }
 
@@ -51,7 +113,7 @@ func TestContradictionsAreShown(t *testing.T) {
 	// A new key is not explained by one of two that claim to follow.
 	w.at(club, start.Add(time.Hour))
 	club.rotate("alice", "alice", "phone 2")
-	if res := w.look("alice@club"); has(res.Checks, "follows the former one") || !has(res.Warnings, "no succession from the former key") {
+	if res := w.look("alice@club"); has(res.Checks, "follows the former one") || !has(res.Warnings, "CONTRADICTION: 2 keys") {
 		t.Errorf("%q, %q", res.Checks, res.Warnings)
 	}
 }
