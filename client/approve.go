@@ -25,12 +25,22 @@ type Knock struct {
 func (c *Client) Knocks(ctx context.Context) ([]Knock, error) {
 	var out []Knock
 	err := c.eachOwned(ctx, func(row ownName, owner directory.Owner) error {
-		private := row.Identity[len(row.Identity)/2:]
 		return eachWaiting(ctx, owner.Requests, func(w directory.Waiting) {
-			out = append(out, Knock{hex.EncodeToString(w.Request[:]), row.Name, string(openNote(private, w.Note))})
+			out = append(out, Knock{hex.EncodeToString(w.Request[:]), row.Name, string(row.openNote(w.Note))})
 		})
 	})
 	return out, err
+}
+
+// openNote reads a note that was sealed to the identity that a name has, or had when they
+// asked.
+func (o ownName) openNote(sealed []byte) []byte {
+	for _, at := range o.identities() {
+		if note := openNote(at.Identity[len(at.Identity)/2:], sealed); note != nil {
+			return note
+		}
+	}
+	return nil
 }
 
 // AnswerKnock approves or declines a request for contact. Who asked is given a package
@@ -123,5 +133,17 @@ func (c *Client) SetRule(ctx context.Context, name string, rule vend.Policy) err
 	if err != nil {
 		return err
 	}
-	return c.atOwned(ctx, row, func(_ ownName, owner directory.Owner) error { return owner.SetRule(ctx, rule) })
+	err = c.atOwned(ctx, row, func(_ ownName, owner directory.Owner) error { return owner.SetRule(ctx, rule) })
+	if err != nil {
+		return err
+	}
+	_, err = c.changeName(ctx, row.setting(), func(now *ownName) {
+		now.Rule = rule
+		for _, at := range []*ownName{now, now.Next} {
+			if at != nil && at.Moving != nil {
+				at.Moving.Rule = rule
+			}
+		}
+	})
+	return err
 }

@@ -80,7 +80,7 @@ func (c *Client) prepareAsk(ctx context.Context, name string, o AskOptions) (ask
 	row := askedRow{Name: res.Full, As: o.As, Claim: o.Claim, Doc: res.IdDoc[:], Until: c.now().Add(AskLife),
 		Peers: o.Peers[:min(len(o.Peers), maxPeers)],
 		Next:  c.now().Add(minAskAgain)} // not by Follow, too, while the caller asks
-	if before, err := c.askedBefore(ctx, row.setting()); err == nil && string(before.Doc) == string(row.Doc) {
+	if before, err := c.askedBefore(ctx, row.setting()); err == nil && (string(before.Doc) == string(row.Doc) || before.passedOn(res)) {
 		row.ID = before.ID
 	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return row, err

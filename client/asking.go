@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"communicator/client/directory"
+	"communicator/client/lookup"
 	"communicator/client/store"
+	"communicator/directory/proof"
 	"communicator/directory/vend"
 )
 
@@ -179,6 +181,13 @@ func (c *Client) tendAsking(ctx context.Context) error {
 // errOtherHolder says that a name is somebody else's, or nobody's, since we asked.
 var errOtherHolder = errors.New("client: the name has another holder by now")
 
+// passedOn is whether the key of whom we asked has passed the name on to whom it stands for
+// now: the same person, who reads the note with the old key.
+func (a askedRow) passedOn(res lookup.Result) bool {
+	doc, err := proof.ParseIdDoc(a.Doc)
+	return err == nil && res.PassedOn(doc.Key())
+}
+
 // repeatAsk asks once more, if the name still is the person's whom we asked.
 func (c *Client) repeatAsk(ctx context.Context, row askedRow) (Contact, error) {
 	resolver, err := c.Names(ctx, row.Peers...)
@@ -190,7 +199,13 @@ func (c *Client) repeatAsk(ctx context.Context, row askedRow) (Contact, error) {
 		return Contact{}, err
 	}
 	if string(res.IdDoc[:]) != string(row.Doc) {
-		return Contact{}, errOtherHolder
+		if !row.passedOn(res) {
+			return Contact{}, errOtherHolder
+		}
+		row.Doc = res.IdDoc[:]
+		if err := c.changeAsked(ctx, row, func(now *askedRow) { now.Doc = row.Doc }); err != nil {
+			return Contact{}, err
+		}
 	}
 	return c.askOnce(ctx, row)
 }

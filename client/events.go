@@ -65,7 +65,7 @@ var alarmText = [...]string{
 	AlarmReset:            "the conversation was re-established: compare safety numbers again",
 	AlarmVerification:     "what was known of who this is no longer holds: compare safety numbers again",
 	AlarmNamespace:        "a namespace contradicts what it has shown before, to you or to them: it is not believed any more, 'communicator namespace show' has the proof",
-	AlarmOwnName:          "the namespace gives this name of yours to somebody else, or to nobody: 'communicator watch' shows it, and 'communicator object' takes it back while it is not settled",
+	AlarmOwnName:          "the namespace gives this name of yours to somebody else, to nobody, or back to its former key: 'communicator watch' shows it, 'communicator object' takes it back while it is not settled, and 'communicator rekey' if it is a former key of yours",
 	AlarmName:             "the name under which you asked for contact has another holder by now: the request was given up",
 	AlarmRelation:         "two identities claim to follow the same one, or each other: not both are true, 'communicator contacts' shows which",
 	AlarmIntroduction:     "somebody else than who was introduced has used your key package",
@@ -146,6 +146,24 @@ type NameWarning struct {
 	Warning string
 }
 
+// NameRekeyed says that the name by which a contact is known has passed to a new key, by
+// a statement that the key which the contact has shown to hold, or one that it has passed
+// the name to, has signed. The contact stays known by the name.
+type NameRekeyed struct {
+	Contact string
+	Name    string
+	Undo    time.Time // until when the former key may take that back
+}
+
+// OwnNameRekeyed says that a name of ours is under the new key that a Rekey has made: a
+// pass has found it logged.
+type OwnNameRekeyed struct {
+	Name string
+	Undo time.Time // until when the former key may take that back
+}
+
+func (NameRekeyed) isEvent()      {}
+func (OwnNameRekeyed) isEvent()   {}
 func (NameWarning) isEvent()      {}
 func (NameVetoed) isEvent()       {}
 func (IdentityRelated) isEvent()  {}

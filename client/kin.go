@@ -1,14 +1,13 @@
 package client
 
 import (
-	"bytes"
 	"encoding/base64"
 	"slices"
+	"time"
 
 	"communicator/client/lookup"
 	"communicator/client/store"
 	"communicator/directory/proof"
-	"communicator/particle"
 )
 
 // Kin is what successions and equivalences say of a contact. It is found anew whenever it
@@ -66,12 +65,16 @@ func kinshipIn(tx *store.Tx) (k kinship, err error) {
 	return k, err
 }
 
-// parties are the identities that a contact has: the one of the conversation, and those
-// of names that it has shown to hold.
+// parties are the identities that a contact has: the one of the conversation, those of
+// names that it has shown to hold, and those that have passed such a name on.
 func (r relation) parties() []proof.Party {
 	out := []proof.Party{proof.PartyOf(proof.IdDoc(r.particle.Peer()))}
-	for _, b := range r.evidence().Parties {
-		if p, ok := parseParty(b); ok {
+	e := r.evidence()
+	for _, past := range e.Past {
+		e.Parties = append(e.Parties, past.Party)
+	}
+	for _, b := range e.Parties {
+		if p, ok := parseParty(b); ok && !slices.Contains(out, p) {
 			out = append(out, p)
 		}
 	}
@@ -245,24 +248,37 @@ func toldOf(tx *store.Tx, before kinship, rel proof.Relation) (events []Event, e
 	return events, nil
 }
 
+// passed is by whose word a name has another key.
+type passed uint8
+
+const (
+	notPassed  passed = iota
+	byRelation        // successions lead to it
+	byRotation        // the key that the contact is known by has passed the name on
+)
+
 // succeeded passes a name that a contact is known by on to the identity that it stands for
-// now, if successions that are known lead there from the one that the contact has shown to
-// hold. It says whether it did.
-func (r *relation) succeeded(tx *store.Tx, k kinship, res lookup.Result) (bool, error) {
-	e, now := r.evidence(), particle.DHPublic{}
+// now, if the key that the contact has shown to hold says so: in successions that are known
+// and lead there, or by signing the rotation. It says which.
+func (r *relation) succeeded(tx *store.Tx, k kinship, res lookup.Result, at time.Time) (passed, error) {
+	e := r.evidence()
 	i := r.named(tx, res)
-	if i < 0 || i >= len(e.Parties) || res.IdDoc == (proof.IdDoc{}) {
-		return false, nil
+	if i < 0 || i >= len(e.Parties) || i >= len(e.Keys) || res.IdDoc == (proof.IdDoc{}) {
+		return notPassed, nil
 	}
-	now = particle.IdDoc(res.IdDoc).DH()
 	past, ok := parseParty(e.Parties[i])
-	party := proof.PartyOf(res.IdDoc)
-	if !ok || !proof.Leads(k.relations, past, party) {
-		return false, nil
+	if !ok {
+		return notPassed, nil
 	}
-	if i < len(e.Keys) && bytes.Equal(e.Keys[i], now[:]) {
-		return false, nil
+	by := notPassed
+	switch {
+	case proof.Leads(k.relations, past, proof.PartyOf(res.IdDoc)):
+		by = byRelation
+	case res.PassedOn(past.Key, e.undoers(at)...):
+		by = byRotation
+	default:
+		return notPassed, nil
 	}
-	e.Keys[i], e.Parties[i] = now[:], partyBytes(party)
-	return true, r.setTrust(tx, r.particle.Trust(), e)
+	e.pass(i, res.IdDoc, laterOf(res.Settles, at.Add(res.Hold())))
+	return by, r.setTrust(tx, r.particle.Trust(), e)
 }

@@ -13,8 +13,8 @@ import (
 
 // proved is told of a name that was looked up: contacts who are known by it, and hold
 // another key than it stands for now, are not known by it any more, and a person has to
-// look, unless the key that they hold has signed that the other one follows it. What waits
-// for a hold has changed nothing yet.
+// look, unless the key that they hold has signed that the other one has the name, or
+// follows it. What waits for a hold has changed nothing yet.
 func (c *Client) proved(ctx context.Context, res lookup.Result) error {
 	since := func(row *lookedRow) { row.Since = res.LoggedAt }
 	if err := c.noteLooked(ctx, lookedAs(res.Namespace, res.Name), since); err != nil {
@@ -55,10 +55,14 @@ func (c *Client) proved(ctx context.Context, res lookup.Result) error {
 			if !r.otherKey(tx, res) {
 				continue
 			}
-			if passed, err := r.succeeded(tx, k, res); err != nil {
+			switch by, err := r.succeeded(tx, k, res, c.now()); {
+			case err != nil:
 				return err
-			} else if passed {
+			case by == byRelation:
 				events = append(events, IdentityRelated{Contact: r.Name, Kin: k.of(r)})
+				continue
+			case by == byRotation:
+				events = append(events, NameRekeyed{Contact: r.Name, Name: r.evidence().Names[r.named(tx, res)], Undo: res.Settles})
 				continue
 			}
 			if err := c.distrust(tx, &r, ResetName); err != nil {

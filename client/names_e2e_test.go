@@ -59,17 +59,19 @@ func runNode(t testing.TB, c node.Config) *agent {
 type club struct {
 	t         *testing.T
 	authority *authority.Authority
+	dir       string // the authority's
 	node      *agent
 	network   *lookup.Joined
 }
 
 func newClub(t *testing.T) *club {
 	t.Helper()
-	a, err := authority.Init(filepath.Join(t.TempDir(), "club"), authority.Options{Now: time.Now().Add(-time.Hour)})
+	dir := filepath.Join(t.TempDir(), "club")
+	a, err := authority.Init(dir, authority.Options{Now: time.Now().Add(-time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &club{t: t, authority: a, node: startDirectory(t, a)}
+	c := &club{t: t, authority: a, dir: dir, node: startDirectory(t, a)}
 	host, err := transport.NewHost("")
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"communicator/client/directory"
 	"communicator/client/lookup"
+	"communicator/client/store"
 	"communicator/directory/proof"
 	"communicator/wire"
 )
@@ -33,7 +34,9 @@ type Objection struct {
 // Object vetoes the change of a name of ours that is not settled yet: at all directories of
 // the namespace that can be reached, in the overlay, and to the contacts who know us by the
 // name, since the namespace's directories may keep it to themselves. Doing it again reaches
-// those that were not reached.
+// those that were not reached. If there is nothing that the name's key can take back, a
+// former key of ours takes back its own replacement, and the name is under that key again:
+// [Client.Rekey].
 //
 // Errors: [ErrNoName], [ErrNothingToObject], those of lookup.Lookup and client/directory if
 // neither a directory took it nor the overlay.
@@ -47,12 +50,12 @@ func (c *Client) Object(ctx context.Context, name string) (Objection, error) {
 		return Objection{}, err
 	}
 	defer p.dir.Close()
-	_, key, err := row.identity()
+	now := c.now().UTC().Truncate(time.Second)
+	by, veto, change, err := vetoOf(ctx, p, row, now)
 	if err != nil {
 		return Objection{}, err
 	}
-	now := c.now().UTC().Truncate(time.Second)
-	veto, change, err := vetoIn(ctx, p, proof.KeyOf(key.Public().(ed25519.PublicKey)), now)
+	_, key, err := by.identity()
 	if err != nil {
 		return Objection{}, err
 	}
@@ -60,6 +63,9 @@ func (c *Client) Object(ctx context.Context, name string) (Objection, error) {
 		return Objection{}, err
 	}
 	o := Objection{Version: veto.Version, Change: change}
+	if row, err = c.returnTo(ctx, row, by, p); err != nil {
+		return o, err
+	}
 	row, err = c.keepVeto(ctx, row, veto, p.space.Manifest.Hold)
 	if err != nil {
 		return o, err
@@ -77,6 +83,51 @@ func (c *Client) Object(ctx context.Context, name string) (Objection, error) {
 		o.Sent++
 	}
 	return c.spread(ctx, row, p, veto, o, problems)
+}
+
+// vetoOf makes the veto of what was said against a name of ours, by the key that it has, or
+// else by one that this replaced. By is the row under the identity whose key that is.
+func vetoOf(ctx context.Context, p place, row ownName, now time.Time) (by ownName, veto proof.Statement, change proof.Change, err error) {
+	for _, by = range row.identities() {
+		var key proof.Key
+		if key, err = by.publicKey(); err != nil {
+			return by, veto, change, err
+		}
+		if veto, change, err = vetoIn(ctx, p, key, now); !errors.Is(err, ErrNothingToObject) {
+			return by, veto, change, err
+		}
+	}
+	return by, veto, change, err
+}
+
+// returnTo goes back to a former identity of ours, before its key takes the name back from
+// the one that replaced it, or after.
+func (c *Client) returnTo(ctx context.Context, row, by ownName, p place) (ownName, error) {
+	if slices.Equal(row.Identity, by.Identity) {
+		return row, nil
+	}
+	rule, err := ruleOf(ctx, row, p)
+	var refused *wire.StatusError
+	if errors.As(err, &refused) && refused.Status == wire.StatusAuth {
+		rule, err = row.Rule, nil // the name is the former key's already
+	}
+	if err != nil {
+		return row, err
+	}
+	by.Moving = &moving{Rule: rule}
+	setting, now := row.setting(), c.now()
+	err = c.st.Update(ctx, func(tx *store.Tx) error {
+		if row, err = ownRowIn(tx, setting); err != nil || slices.Equal(row.Identity, by.Identity) {
+			return err
+		}
+		before := row
+		row = row.renewed(by, by.Statement, now, now)
+		if err := moveClaims(tx, before, row); err != nil {
+			return err
+		}
+		return row.save(tx)
+	})
+	return row, err
 }
 
 // said returns the veto of an earlier call, which is kept here or at a directory, or signs
@@ -103,7 +154,7 @@ func said(ctx context.Context, p place, row ownName, veto proof.Statement, key e
 
 // vetoIn makes the veto of the first open change that took the name from the key.
 func vetoIn(ctx context.Context, p place, key proof.Key, now time.Time) (proof.Statement, proof.Change, error) {
-	state, history, err := nameState(ctx, p)
+	state, history, err := p.dir.History(ctx, p.space.Chain, p.label)
 	if err != nil {
 		return proof.Statement{}, 0, err
 	}
@@ -134,32 +185,46 @@ func sendVeto(ctx context.Context, network Network, uri string, ns proof.NSID, k
 
 // stillOurs looks whether the namespace has said something new about a name of ours, and
 // tells of it once. It is no longer ours when what it says is in force.
-func (c *Client) stillOurs(ctx context.Context, row ownName) (bool, error) {
+func (c *Client) stillOurs(ctx context.Context, row ownName) (ownName, bool, error) {
 	resolver, err := c.Names(ctx)
 	if err != nil {
-		return true, err
+		return row, true, err
 	}
 	res, err := resolver.FromDirectories(ctx, row.Label+"@"+row.NSID, row.Peers...)
+	if now, rerr := c.ownRow(ctx, row.setting()); rerr == nil {
+		row = now // a Rekey may have made another key known before it was looked up
+	}
 	if errors.Is(err, lookup.ErrVetoed) {
-		return true, nil // by us
+		if id, _, perr := row.identity(); perr == nil && proof.IdDoc(id.Doc()) == res.IdDoc {
+			return c.lostName(ctx, row, res) // by whoever has our former key
+		}
+		return row, true, nil // by us
 	}
 	if err != nil || res.Uncompared {
-		return true, err
+		return row, true, err
+	}
+	if now, renewed, err := c.takeUp(ctx, row, res); renewed || err != nil {
+		return now, true, err
 	}
 	hash := res.Statement.Hash()
 	id, _, err := row.identity()
 	if err != nil || slices.Equal(hash[:], row.Statement) {
-		return true, err
+		return row, true, err
 	}
 	if proof.IdDoc(id.Doc()) == res.IdDoc {
-		_, err := c.changeName(ctx, row.setting(), func(now *ownName) { now.Statement = hash[:] })
-		return true, err
+		now, err := c.changeHeld(ctx, row, func(now *ownName) { now.Statement = hash[:] })
+		return now, true, err
 	}
+	return c.lostName(ctx, row, res)
+}
+
+// lostName tells once that a name of ours is given to somebody else.
+func (c *Client) lostName(ctx context.Context, row ownName, res lookup.Result) (ownName, bool, error) {
 	if row.Told < res.Statement.Version {
 		if _, err := c.changeName(ctx, row.setting(), func(now *ownName) { now.Told = res.Statement.Version }); err != nil {
-			return true, err
+			return row, true, err
 		}
 		c.events.emit(Alarm{Contact: row.Name, Kind: AlarmOwnName})
 	}
-	return res.Held, nil
+	return row, res.Held, nil
 }

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"communicator/client/store"
 	"communicator/directory/proof"
+	"communicator/directory/vend"
 	"communicator/particle"
 )
 
@@ -27,6 +29,9 @@ type OwnName struct {
 	// Objected is when vetoes of ours were last put into the overlay; zero if they never
 	// were.
 	Objected time.Time
+	// Undo is until when the key that this identity's replaced may take the name back, by
+	// [Client.Object]; zero if it replaced none.
+	Undo time.Time
 }
 
 // ownName is the row of a name of ours. Several calls and processes may work on one name,
@@ -52,6 +57,15 @@ type ownName struct {
 	VetoRecords [][]byte  `json:"veto_records,omitempty"`
 	Objected    time.Time `json:"objected,omitzero"`
 	Told        uint32    `json:"told,omitempty"` // the version of somebody else's that we were told of
+	// Next is this row as it will be, under the identity that is to take the place of this
+	// one, until the namespace has logged that. Former are the identities that were replaced,
+	// the newest last, while they may be of use. Moving is what is still to be brought under
+	// this identity, and Renewed when that was done, until Rekey has said so.
+	Next    *ownName    `json:"next,omitempty"`
+	Former  []formerKey `json:"former,omitempty"`
+	Moving  *moving     `json:"moving,omitempty"`
+	Renewed time.Time   `json:"renewed,omitzero"`
+	Rule    vend.Policy `json:"rule,omitzero"` // as we set it last
 }
 
 const nameSetting = "own-name/"
@@ -81,7 +95,7 @@ func (o ownName) public() (OwnName, error) {
 	}
 	id, _, err := o.identity()
 	out := OwnName{Name: o.Name, Namespace: ns, Label: proof.Name(o.Label), Attested: len(o.Statement) > 0, Identity: id.Doc(),
-		Objected: o.Objected}
+		Objected: o.Objected, Undo: o.undoUntil()}
 	if len(o.Records) > 0 { // a directory without the zone key makes none
 		out.Published = o.Published
 	}
@@ -147,6 +161,16 @@ func (c *Client) changeName(ctx context.Context, setting string, change func(*ow
 		return row.save(tx)
 	})
 	return row, err
+}
+
+// changeHeld is changeName for what belongs to the identity of a row: nothing, if the name
+// has another one by now.
+func (c *Client) changeHeld(ctx context.Context, row ownName, change func(*ownName)) (ownName, error) {
+	return c.changeName(ctx, row.setting(), func(now *ownName) {
+		if slices.Equal(now.Identity, row.Identity) {
+			change(now)
+		}
+	})
 }
 
 // findName returns a name of ours.

@@ -32,7 +32,7 @@ func (c *Client) publishName(ctx context.Context, row ownName, p place) (ownName
 			return row, err
 		}
 	}
-	return c.changeName(ctx, row.setting(), func(at *ownName) { at.Published = now })
+	return c.changeHeld(ctx, row, func(at *ownName) { at.Published = now })
 }
 
 // validNow are the records that a node takes at a time.
@@ -107,7 +107,7 @@ func (c *Client) fetchRecords(ctx context.Context, row ownName, p place) (ownNam
 		}
 		return row, err
 	}
-	return c.changeName(ctx, row.setting(), func(now *ownName) { now.Records, now.Manifest = fresh, manifest })
+	return c.changeHeld(ctx, row, func(now *ownName) { now.Records, now.Manifest = fresh, manifest })
 }
 
 const (

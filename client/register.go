@@ -121,7 +121,7 @@ func (c *Client) draftName(ctx context.Context, name string, p place, peers []st
 	if err != nil {
 		return row, err
 	}
-	state, _, err := nameState(ctx, p)
+	state, _, err := p.dir.History(ctx, p.space.Chain, p.label)
 	if err != nil {
 		return row, err
 	}
@@ -195,35 +195,6 @@ func (c *Client) newKeys(row *ownName) error {
 	return nil
 }
 
-// nameState folds what the namespace has logged of a name, and returns that too.
-func nameState(ctx context.Context, p place) (state proof.NameState, all []proof.Statement, err error) {
-	state = proof.NewName(p.space.ID, p.label)
-	for range maxStatementPages {
-		history, more, err := p.dir.Statements(ctx, p.space.ID, p.label, state.Version)
-		var refused *wire.StatusError
-		if errors.As(err, &refused) && refused.Status == wire.StatusNotFound {
-			return state, all, nil
-		}
-		if err != nil {
-			return state, all, err
-		}
-		for _, l := range history {
-			m, err := l.Statement.SignedUnder(p.space.Chain)
-			if err != nil {
-				return state, all, err
-			}
-			if state, err = proof.Apply(state, l.Statement, m, l.Statement.Issued); err != nil {
-				return state, all, err
-			}
-			all = append(all, l.Statement)
-		}
-		if !more || len(history) == 0 {
-			return state, all, nil
-		}
-	}
-	return state, all, fmt.Errorf("%w: a history without an end", directory.ErrProtocol)
-}
-
 // attestingKey picks the key that will attest: the one that is valid longest.
 func attestingKey(m proof.Manifest, now time.Time) (key proof.Key, err error) {
 	var until time.Time
@@ -238,23 +209,29 @@ func attestingKey(m proof.Manifest, now time.Time) (key proof.Key, err error) {
 	return key, err
 }
 
-// submitName hands the draft to the directory. A draft that is refused for good is
-// dropped, and the next Register makes another; the keys stay, since the namespace may
-// have attested them.
-func (c *Client) submitName(ctx context.Context, row ownName, p place, token *vend.Token) error {
-	s, err := proof.ParseDraft(row.Draft)
+// handIn brings the draft to the directory.
+func (o ownName) handIn(ctx context.Context, p place, token *vend.Token) error {
+	s, err := proof.ParseDraft(o.Draft)
 	if err != nil {
 		return err
 	}
-	id, key, err := row.identity()
+	id, key, err := o.identity()
 	if err != nil {
 		return err
 	}
 	doc := id.Doc()
 	_, err = p.dir.Register(ctx, key, directory.Entry{
-		Statement: s, Identity: doc[:], Opening: proof.Opening(row.Opening),
-		Secret: proof.NameSecret(record.Secret(row.Label, p.space.ID)),
+		Statement: s, Identity: doc[:], Opening: proof.Opening(o.Opening),
+		Secret: proof.NameSecret(record.Secret(o.Label, p.space.ID)),
 	}, token)
+	return err
+}
+
+// submitName hands the draft to the directory. A draft that is refused for good is
+// dropped, and the next Register makes another; the keys stay, since the namespace may
+// have attested them.
+func (c *Client) submitName(ctx context.Context, row ownName, p place, token *vend.Token) error {
+	err := row.handIn(ctx, p, token)
 	var refused *wire.StatusError
 	if !errors.As(err, &refused) {
 		return err
@@ -306,16 +283,20 @@ func (c *Client) confirmName(ctx context.Context, row ownName, peers []string) (
 		return row, fmt.Errorf("%w: %s", lookup.ErrUncompared, row.Name)
 	}
 	hash := res.Statement.Hash()
-	return c.changeName(ctx, row.setting(), func(now *ownName) { now.Statement = hash[:] })
+	return c.changeHeld(ctx, row, func(now *ownName) { now.Statement = hash[:] })
 }
 
 // Draft is what a namespace's authority attests by hand: the statement that lacks its
 // signature, the identity document, and the opening of the log's commitment. It is no
-// secret. Authorities take one for some minutes only: [Client.Register] makes it anew.
+// secret. Authorities take one for some minutes only: [Client.Register] makes it anew, and
+// [Client.Rekey] the one that replaces the key of a name.
 //
 // Errors: [ErrNoName], also if the last draft was refused.
 func (c *Client) Draft(ctx context.Context, name string) (directory.Draft, error) {
 	row, err := c.findName(ctx, name)
+	if err == nil && row.Next != nil {
+		row = *row.Next
+	}
 	if err == nil && len(row.Draft) == 0 {
 		err = fmt.Errorf("%w: register it again", ErrNoName)
 	}
@@ -327,7 +308,5 @@ func (c *Client) Draft(ctx context.Context, name string) (directory.Draft, error
 	return directory.Draft{Statement: row.Draft, Identity: doc[:], Opening: row.Opening}, err
 }
 
-const (
-	maxPeers          = 16 // that a row remembers
-	maxStatementPages = 64
-)
+// maxPeers is how many directories a row remembers.
+const maxPeers = 16

@@ -128,15 +128,17 @@ func (c *club) bind(label proof.Name, s proof.Statement, h holder, signers ...ho
 	})
 }
 
-// TestSuccessionKeepsAName: a name passes to another key. A contact who is known by it
-// stays known if the former key has said that the new one follows, and else does not.
-func TestSuccessionKeepsAName(t *testing.T) {
+// TestWhoKeepsAName: a name passes to another key. A contact who is known by it stays known
+// if the former key has said so, by signing a rotation or that the new one follows, and
+// else, after the namespace's reset, does not.
+func TestWhoKeepsAName(t *testing.T) {
 	t.Parallel()
-	for _, said := range []bool{true, false} {
+	for _, how := range []string{"rotation", "reset and succession", "reset"} {
 		ctx := t.Context()
 		c := newClub(t)
 		other := startPeer(t, c.node)
-		zoe, bob := c.member(c.node, other), c.member(c.node, other)
+		bobs := &clock{at: time.Now()}
+		zoe, bob := c.member(c.node, other), c.memberAt(bobs, c.node, other)
 		inv, err := zoe.Invite(ctx, "Bob")
 		if err != nil {
 			t.Fatal(err)
@@ -152,6 +154,7 @@ func TestSuccessionKeepsAName(t *testing.T) {
 		state := proof.NewName(c.authority.ID(), "zoe")
 		s := state.FirstBind(first.doc(), proof.Hash{}, by)
 		c.bind("zoe", s, first)
+		bobs.pass(time.Minute) // what is dated after now is not in force
 		if err := zoe.Claim(ctx, "Bob", first.dh, s.Hash()); err != nil {
 			t.Fatal(err)
 		}
@@ -160,14 +163,18 @@ func TestSuccessionKeepsAName(t *testing.T) {
 		if state, err = proof.Fold(state, s, manifest.Hold, by.Issued); err != nil {
 			t.Fatal(err)
 		}
-		c.bind("zoe", state.Rotate(next.doc(), proof.Hash{}, by), next, first)
-		if said {
+		if how == "rotation" {
+			c.bind("zoe", state.Rotate(next.doc(), proof.Hash{}, by), next, first)
+		} else {
+			c.bind("zoe", state.Reset(next.doc(), proof.Hash{}, manifest.Hold, by), next)
+		}
+		if how == "reset and succession" {
 			rel := proof.Follows(first.doc(), next.doc(), by.Issued)
 			if err := rel.Sign(first.key, next.key); err != nil {
 				t.Fatal(err)
 			}
 			c.asAuthority(func(ctx context.Context, a directory.Authority) error {
-				return directory.Owner{Client: a.Client, NS: c.authority.ID(), Name: "zoe", Key: next.key}.Relate(ctx, rel)
+				return directory.Owner{Client: a.Client, NS: c.authority.ID(), Name: "zoe", Key: first.key}.Relate(ctx, rel)
 			})
 		}
 		names, err := bob.Names(ctx)
@@ -176,6 +183,9 @@ func TestSuccessionKeepsAName(t *testing.T) {
 		}
 		var res lookup.Result
 		for range 2 {
+			if how != "rotation" {
+				bobs.pass(manifest.Hold + time.Hour)
+			}
 			if res, err = names.FromDirectories(ctx, "zoe@club"); err != nil {
 				t.Fatal(err)
 			}
@@ -184,12 +194,12 @@ func TestSuccessionKeepsAName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := client.TrustReset
-		if said {
+		kept, want := how != "reset", client.TrustReset
+		if kept {
 			want = client.TrustAttested
 		}
-		if got.Trust != want || slices.Contains(got.Names, "zoe@club") != said || res.Statement.Version != 2 {
-			t.Errorf("said %v: %s", said, got.TrustWords())
+		if got.Trust != want || slices.Contains(got.Names, "zoe@club") != kept || res.Statement.Version != 2 {
+			t.Errorf("%s: %s", how, got.TrustWords())
 		}
 	}
 }

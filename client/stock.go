@@ -57,7 +57,7 @@ func (c *Client) stockName(ctx context.Context, row ownName, p place) (ownName, 
 	if row, err = c.uploadPending(ctx, row, owner); err != nil {
 		return row, err
 	}
-	return c.changeName(ctx, row.setting(), func(now *ownName) { now.Stocked = c.now() })
+	return c.changeHeld(ctx, row, func(now *ownName) { now.Stocked = c.now() })
 }
 
 // missingVended is how many one-time packages to make for a directory that has so many and
@@ -97,12 +97,13 @@ func (c *Client) uploadPending(ctx context.Context, row ownName, owner directory
 // vendedAs is what whoever comes through a name's package is called at first.
 func vendedAs(row ownName) string { return shortName("via " + row.Name) }
 
-// openVended counts the packages of a name through which somebody may still come.
+// openVended counts the packages of a name, under the identity that it has now, through
+// which somebody may still come.
 func (c *Client) openVended(ctx context.Context, row ownName) (n int, err error) {
 	err = c.st.View(ctx, func(tx *store.Tx) error {
 		open, err := tx.Invitations(store.InvitationOpen)
 		for _, v := range open {
-			if len(v.Secret) == 0 && v.Name == vendedAs(row) {
+			if len(v.Secret) == 0 && v.Name == vendedAs(row) && row.stocks(v) {
 				n++
 			}
 		}
@@ -130,6 +131,9 @@ func (c *Client) vendable(ctx context.Context, row ownName, oneTime bool) (ownNa
 	err = c.st.Update(ctx, func(tx *store.Tx) (err error) {
 		if now, err = ownRowIn(tx, row.setting()); err != nil {
 			return err
+		}
+		if !slices.Equal(now.Identity, row.Identity) {
+			return fmt.Errorf("%w: %s has a new key", ErrNotHolder, row.Name)
 		}
 		if err := own.save(tx); err != nil {
 			return err
@@ -221,7 +225,18 @@ func (c *Client) tendNames(ctx context.Context) error {
 	return err
 }
 
-func (c *Client) nameDue(row ownName) bool { return c.stockDue(row) || c.publishDue(row) }
+func (c *Client) nameDue(row ownName) bool {
+	return c.stockDue(row) || c.publishDue(row) || row.Moving != nil || c.nextDue(row)
+}
+
+// nextDue is whether an authority may have attested the next identity just now.
+func (c *Client) nextDue(row ownName) bool {
+	if row.Next == nil {
+		return false
+	}
+	s, err := proof.ParseDraft(row.Next.Draft)
+	return err == nil && c.now().Sub(s.Issued).Abs() < nextWatched
+}
 
 func (c *Client) stockDue(row ownName) bool { return c.now().Sub(row.Stocked).Abs() >= stockEvery }
 
@@ -235,11 +250,14 @@ func (c *Client) tendName(ctx context.Context, row ownName) error {
 		return err
 	}
 	defer p.dir.Close()
-	ours, problems := c.stillOurs(ctx, row)
+	row, ours, problems := c.stillOurs(ctx, row)
 	if !ours {
 		return c.leaveName(ctx, row)
 	}
-	if c.stockDue(row) {
+	if row.Moving != nil {
+		row, err = c.moveName(ctx, row, p)
+		problems = errors.Join(problems, err)
+	} else if c.stockDue(row) {
 		_, err = c.stockName(ctx, row, p)
 		problems = errors.Join(problems, err)
 	}
@@ -253,7 +271,7 @@ func (c *Client) tendName(ctx context.Context, row ownName) error {
 // leaveName lets a name alone that is not ours any more, until it is looked after again.
 // What the overlay has of it ends within two days.
 func (c *Client) leaveName(ctx context.Context, row ownName) error {
-	_, err := c.changeName(ctx, row.setting(), func(now *ownName) { now.Stocked, now.Published = c.now(), c.now() })
+	_, err := c.changeHeld(ctx, row, func(now *ownName) { now.Stocked, now.Published = c.now(), c.now() })
 	return err
 }
 
@@ -359,4 +377,7 @@ const (
 	lastResorts = 2
 	// pendingLeft is what a package must have left to be uploaded.
 	pendingLeft = 2 * 24 * time.Hour
+	// nextWatched is for how long after a draft of a new key was made each pass looks whether
+	// it was attested.
+	nextWatched = time.Hour
 )

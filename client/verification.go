@@ -111,7 +111,37 @@ type evidence struct {
 	Keys     [][]byte    `json:"keys,omitempty"`    // X25519, attested for each of them
 	Parties  [][]byte    `json:"parties,omitempty"` // identity 32 ‖ Ed25519 32, of each of them; empty if not known
 	Session  []byte      `json:"session,omitempty"` // in which they were claimed
+	Past     []pastParty `json:"past,omitempty"`    // that held one of them before, and passed it on themselves
 	Why      ResetReason `json:"why,omitempty"`
+}
+
+// pastParty is an identity that passed a name on to the one that has it now.
+type pastParty struct {
+	Party []byte    `json:"party"`
+	Undo  time.Time `json:"undo"` // until when it may take that back
+}
+
+// maxPast is how many of them are remembered of a contact.
+const maxPast = 8
+
+// pass notes that name i, as one of its former holders has signed, has another identity.
+func (e *evidence) pass(i int, doc proof.IdDoc, undo time.Time) {
+	now, key := partyBytes(proof.PartyOf(doc)), particle.IdDoc(doc).DH()
+	was := e.Parties[i]
+	e.Past = slices.DeleteFunc(e.Past, func(p pastParty) bool { return bytes.Equal(p.Party, was) || bytes.Equal(p.Party, now) })
+	e.Past = append(e.Past, pastParty{was, undo})
+	e.Past = e.Past[max(0, len(e.Past)-maxPast):]
+	e.Keys[i], e.Parties[i] = key[:], now
+}
+
+// undoers are the keys that may take back what they passed on.
+func (e evidence) undoers(now time.Time) (keys []proof.Key) {
+	for _, past := range e.Past {
+		if p, ok := parseParty(past.Party); ok && now.Before(past.Undo) {
+			keys = append(keys, p.Key)
+		}
+	}
+	return keys
 }
 
 // evidence reads the row's; what is not readable is none. Names count for the session in
@@ -121,7 +151,7 @@ func (r relation) evidence() (e evidence) {
 		return evidence{}
 	}
 	if sid := r.particle.SessionID(); !bytes.Equal(e.Session, sid[:]) {
-		e.Names, e.Keys, e.Parties, e.Session = nil, nil, nil, nil
+		e.Names, e.Keys, e.Parties, e.Session, e.Past = nil, nil, nil, nil, nil
 	}
 	return e
 }
@@ -192,7 +222,7 @@ func (c *Client) unverify(tx *store.Tx, r *relation) error {
 // go with it: they have to be claimed again.
 func (c *Client) distrust(tx *store.Tx, r *relation, why ResetReason) error {
 	e := r.evidence()
-	e.Why, e.Names, e.Keys, e.Parties = why, nil, nil, nil
+	e.Why, e.Names, e.Keys, e.Parties, e.Past = why, nil, nil, nil, nil
 	return r.setTrust(tx, particle.TrustReset, e)
 }
 

@@ -44,13 +44,9 @@ func (c *Client) keepVeto(ctx context.Context, row ownName, veto proof.Statement
 	if slices.ContainsFunc(row.Vetoes, func(b []byte) bool { return slices.Equal(b, raw) }) {
 		return row, nil
 	}
-	list := []proof.Statement{veto}
-	for _, b := range row.Vetoes[max(0, len(row.Vetoes)-proof.MaxSaid+1):] {
-		s, err := proof.ParseStatement(b)
-		if err != nil {
-			return row, errors.Join(store.ErrDamaged, err)
-		}
-		list = append(list, s)
+	list, others, err := vetoesBy(row, veto)
+	if err != nil {
+		return row, err
 	}
 	_, key, err := row.identity()
 	if err != nil {
@@ -64,9 +60,30 @@ func (c *Client) keepVeto(ctx context.Context, row ownName, veto proof.Statement
 	if err != nil {
 		return row, err
 	}
+	if others && len(list) == 1 { // those of another identity that the name had stand beside them
+		records = append(records, row.VetoRecords...)
+	}
 	return c.changeName(ctx, row.setting(), func(now *ownName) {
 		now.Vetoes, now.VetoRecords, now.Objected = append(now.Vetoes, raw), records, time.Time{}
 	})
+}
+
+// vetoesBy are a veto and those that its key said before, as many as a record has room for.
+// Others says whether former keys of the name have said some, too.
+func vetoesBy(row ownName, veto proof.Statement) (list []proof.Statement, others bool, err error) {
+	list = []proof.Statement{veto}
+	for _, b := range slices.Backward(row.Vetoes) {
+		s, err := proof.ParseStatement(b)
+		if err != nil {
+			return nil, false, errors.Join(store.ErrDamaged, err)
+		}
+		if s.Key != veto.Key {
+			others = true
+		} else if len(list) < proof.MaxSaid {
+			list = append(list, s)
+		}
+	}
+	return list, others, nil
 }
 
 // spread takes a veto that directories were asked to keep to the overlay and to contacts.
