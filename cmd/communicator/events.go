@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"communicator/client"
 )
@@ -53,6 +54,11 @@ func eventLine(e client.Event) string {
 			e.Contact, e.Name, e.Version))
 	case client.NameWarning:
 		return printable(fmt.Sprintf("WARNING, %s: %s was looked up again: %s", e.Contact, e.Name, e.Warning))
+	case client.NameRekeyed:
+		return printable(fmt.Sprintf("%s has a new key for %s, by the word of the one that you know; that one may take it back until %s",
+			e.Contact, e.Name, e.Undo.Local().Format(time.DateTime)))
+	case client.OwnNameRekeyed:
+		return printable(rekeyedLine(e.Name, e.Undo))
 	case client.IdentityRelated:
 		return printable(e.Contact + " " + strings.Join(e.Kin.Lines(), "; "))
 	case client.Alarm:
@@ -100,6 +106,10 @@ func eventToJSON(e client.Event) map[string]any {
 		return map[string]any{"event": "vetoed", "contact": e.Contact, "name": e.Name, "version": e.Version}
 	case client.NameWarning:
 		return map[string]any{"event": "name_warning", "contact": e.Contact, "name": e.Name, "warning": e.Warning}
+	case client.NameRekeyed:
+		return map[string]any{"event": "name_rekeyed", "contact": e.Contact, "name": e.Name, "undo_until": e.Undo}
+	case client.OwnNameRekeyed:
+		return map[string]any{"event": "own_name_rekeyed", "name": e.Name, "undo_until": e.Undo}
 	case client.IdentityRelated:
 		return map[string]any{"event": "related", "contact": e.Contact, "follows": e.Kin.Follows, "followed_by": e.Kin.FollowedBy,
 			"same_person_as": e.Kin.Same, "contradictions": e.Kin.Contradictions}

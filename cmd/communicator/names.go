@@ -113,7 +113,7 @@ func (f *namesFlags) openMemory() (lookup.Dir, error) {
 }
 
 func nameCommands() []*cobra.Command {
-	return []*cobra.Command{lookupCommand(), attestationCommand(), watchCommand(), registerCommand(), objectCommand(), ruleCommand(), tokenCommand(), contactCommand()}
+	return []*cobra.Command{lookupCommand(), attestationCommand(), watchCommand(), registerCommand(), rekeyCommand(), objectCommand(), ruleCommand(), tokenCommand(), contactCommand()}
 }
 
 func lookupCommand() *cobra.Command {

@@ -11,7 +11,7 @@ import (
 )
 
 func objectCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "object NAME@NAMESPACE", Short: "Object to the namespace taking a name of yours, while it is not settled", GroupID: "names",
+	cmd := &cobra.Command{Use: "object NAME@NAMESPACE", Short: "Take back what was said against a name of yours, or your own 'rekey', while it is not settled", GroupID: "names",
 		Args: usageArgs(cobra.ExactArgs(1))}
 	profile := addProfileFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

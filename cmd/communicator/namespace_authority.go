@@ -112,7 +112,7 @@ func namespaceRule() *cobra.Command {
 }
 
 func namespaceAttest() *cobra.Command {
-	cmd := &cobra.Command{Use: "attest DIR DRAFT", Short: "Attest what somebody's 'register --out' wrote", Args: usageArgs(cobra.ExactArgs(2))}
+	cmd := &cobra.Command{Use: "attest DIR DRAFT", Short: "Attest what somebody's 'register --out' or 'rekey --out' wrote", Args: usageArgs(cobra.ExactArgs(2))}
 	flags := addRegistrarFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		b, err := readFile(args[1], maxProofFile)
