@@ -30,7 +30,7 @@ func run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errSilent) {
-		fmt.Fprintf(os.Stderr, "communicator: %v\n", err)
+		fmt.Fprintf(os.Stderr, "communicator: %s\n", hinted(err))
 		if statusOf(err) == exitUsage {
 			fmt.Fprintf(os.Stderr, "Run 'communicator help' for the commands and 'communicator COMMAND --help' for one of them.\n")
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"communicator/client"
+	"communicator/particle"
 )
 
 // TestTextsCannotDriveTheTerminal sends what a terminal acts on through both forms.
@@ -56,4 +57,23 @@ func TestWaitingIsExplained(t *testing.T) {
 			t.Errorf("%q after half the time, %q after ten times", quick.String(), slow.String())
 		}
 	})
+}
+
+// TestALineThatIsTooLongEndsNoChat: it comes cut, but too long still, for Send to refuse.
+func TestALineThatIsTooLongEndsNoChat(t *testing.T) {
+	in := strings.NewReader("a\n\n" + strings.Repeat("x", 3*particle.MaxText) + "\nb")
+	lines, ended := make(chan string), make(chan error, 1)
+	go readLines(t.Context(), in, lines, ended)
+	if got := <-lines; got != "a" {
+		t.Errorf("%q", got)
+	}
+	if got := <-lines; len(got) != particle.MaxText+1 {
+		t.Errorf("%d bytes", len(got))
+	}
+	if got := <-lines; got != "b" {
+		t.Errorf("%q", got)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }

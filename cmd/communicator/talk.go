@@ -249,19 +249,35 @@ func chatOpening(ctx context.Context, c *client.Client, name string, out io.Writ
 }
 
 func readLines(ctx context.Context, in io.Reader, lines chan<- string, ended chan<- error) {
-	s := bufio.NewScanner(in)
-	s.Buffer(nil, particle.MaxText+1)
-	for s.Scan() {
-		if s.Text() == "" {
+	for r := bufio.NewReader(in); ; {
+		line, err := readLine(r)
+		if line != "" {
+			select {
+			case lines <- line:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			err = nil
+		} else if err == nil {
 			continue
 		}
-		select {
-		case lines <- s.Text():
-		case <-ctx.Done():
-			return
+		ended <- err
+		return
+	}
+}
+
+// readLine returns the next line, of one that is too long what shows that it is.
+func readLine(r *bufio.Reader) (string, error) {
+	var line []byte
+	for {
+		part, more, err := r.ReadLine()
+		line = append(line, part[:min(len(part), particle.MaxText+1-len(line))]...)
+		if !more || err != nil {
+			return string(line), err
 		}
 	}
-	ended <- s.Err()
 }
 
 func statusCommand() *cobra.Command {
