@@ -27,9 +27,10 @@ func sendCommand() *cobra.Command {
 			return err
 		}
 		return profile.with(cmd, func(ctx context.Context, c *client.Client) error {
-			limited, stop := ctx, noteWaiting(os.Stderr)
-			if !*wait {
-				stop()
+			limited, stop := ctx, context.CancelFunc(nil)
+			if *wait {
+				stop = noteWaiting(os.Stderr)
+			} else {
 				limited, stop = context.WithTimeout(ctx, sendPatience)
 			}
 			sent, err := c.Send(limited, args[0], text, sendOptions(*wait, *file != ""))

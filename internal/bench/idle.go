@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -98,7 +99,7 @@ type idleBench struct {
 	newHost  transport.HostFunc
 	hosts    []host.Host
 	pool     *transport.Pool
-	watching errgroup.Group
+	watching sync.WaitGroup
 	stop     context.CancelFunc // of the watches
 	watches  context.Context
 }
@@ -112,7 +113,7 @@ func (b *idleBench) start(ctx context.Context, o IdleOptions, root string) (err 
 	if b.pool, err = transport.NewPool(transport.Options{MaxOpen: all}); err != nil {
 		return err
 	}
-	b.agent, err = agentproc.New(ctx, agentproc.Options{Binary: o.Binary, Root: root, Name: "receiving", Uses: all,
+	b.agent, err = agentproc.New(ctx, agentproc.Options{Binary: o.Binary, Root: root, Name: "receiving", Uses: o.Connections + warmConnections,
 		Change: func(c *config.Config) {
 			c.Roles = []string{config.RoleReceiving}
 			c.Log.Level = "error"
@@ -180,10 +181,9 @@ func (b *idleBench) watchOne(ctx context.Context) error {
 	}
 	serves := make(chan struct{})
 	ended := make(chan error, 1)
-	b.watching.Go(func() error {
-		err := lease.Watch(b.watches, owner, 0, func(transport.Delivery) error { return nil }, func() { close(serves) }, func() {})
-		ended <- err
-		return nil
+	caughtUp := sync.OnceFunc(func() { close(serves) }) // a watch that was opened anew says it again
+	b.watching.Go(func() {
+		ended <- lease.Watch(b.watches, owner, 0, func(transport.Delivery) error { return nil }, caughtUp, func() {})
 	})
 	select {
 	case <-serves:
@@ -220,7 +220,7 @@ func (b *idleBench) close() error {
 	if b.stop != nil {
 		b.stop()
 	}
-	_ = b.watching.Wait()
+	b.watching.Wait()
 	if b.pool != nil {
 		errs = append(errs, b.pool.Close())
 	}
