@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -281,6 +282,22 @@ func load(tx *store.Tx, id store.ID) (relation, error) {
 		return relation{}, err
 	}
 	return decode(row)
+}
+
+// everyContact goes through the relationships by name, and reads one at a time.
+func everyContact(tx *store.Tx) iter.Seq2[relation, error] {
+	return func(yield func(relation, error) bool) {
+		rows, err := tx.Contacts()
+		if err != nil {
+			yield(relation{}, err)
+			return
+		}
+		for _, row := range rows {
+			if r, err := load(tx, row.ID); !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func loadByName(tx *store.Tx, name string) (relation, error) {

@@ -16,15 +16,13 @@ func (c *Client) Contacts(ctx context.Context) ([]Contact, error) {
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Contacts()
-		for _, row := range rows {
-			r, err := load(tx, row.ID)
+		for r, err := range everyContact(tx) {
 			if err != nil {
 				return err
 			}
 			out = append(out, r.among(k))
 		}
-		return err
+		return nil
 	})
 	return out, err
 }

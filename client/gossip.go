@@ -277,12 +277,7 @@ func (c *Client) afterFreeze(ctx context.Context, ns, shownBy string, frozen boo
 
 // distrustNames resets the contacts who are known by names of a namespace.
 func (c *Client) distrustNames(tx *store.Tx, ns string) (events []Event, err error) {
-	rows, err := tx.Contacts()
-	if err != nil {
-		return nil, err
-	}
-	for _, row := range rows {
-		r, err := load(tx, row.ID)
+	for r, err := range everyContact(tx) {
 		if err != nil {
 			return nil, err
 		}

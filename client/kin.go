@@ -54,15 +54,13 @@ func kinshipIn(tx *store.Tx) (k kinship, err error) {
 		return k, err
 	}
 	k.conflicts = proof.Conflicts(k.relations)
-	rows, err := tx.Contacts()
-	for _, row := range rows {
-		r, err := load(tx, row.ID)
+	for r, err := range everyContact(tx) {
 		if err != nil {
 			return k, err
 		}
 		k.contacts = append(k.contacts, r)
 	}
-	return k, err
+	return k, nil
 }
 
 // parties are the identities that a contact has: the one of the conversation, those of

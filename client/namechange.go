@@ -25,9 +25,7 @@ func (c *Client) proved(ctx context.Context, res lookup.Result) error {
 	}
 	var changed []store.ID
 	err := c.st.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Contacts()
-		for _, row := range rows {
-			r, err := load(tx, row.ID)
+		for r, err := range everyContact(tx) {
 			if err != nil {
 				return err
 			}
@@ -35,7 +33,7 @@ func (c *Client) proved(ctx context.Context, res lookup.Result) error {
 				changed = append(changed, r.ID)
 			}
 		}
-		return err
+		return nil
 	})
 	if err != nil || len(changed) == 0 {
 		return err
@@ -86,13 +84,8 @@ func (c *Client) found(ctx context.Context, relations []proof.Relation) error {
 	var events []Event
 	err := c.st.Update(ctx, func(tx *store.Tx) error {
 		events = nil
-		rows, err := tx.Contacts()
-		if err != nil {
-			return err
-		}
 		var known []proof.Party
-		for _, row := range rows {
-			r, err := load(tx, row.ID)
+		for r, err := range everyContact(tx) {
 			if err != nil {
 				return err
 			}

@@ -98,12 +98,7 @@ type knownName struct {
 func (c *Client) knownNames(ctx context.Context) (list []knownName, err error) {
 	err = c.st.View(ctx, func(tx *store.Tx) error {
 		list = nil
-		rows, err := tx.Contacts()
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			r, err := load(tx, row.ID)
+		for r, err := range everyContact(tx) {
 			if err != nil {
 				return err
 			}

@@ -148,10 +148,6 @@ func moveClaims(tx *store.Tx, from, to ownName) error {
 			}
 		}
 	}
-	rows, err := tx.Contacts()
-	if err != nil {
-		return err
-	}
 	was, err := from.doc()
 	if err != nil {
 		return err
@@ -160,8 +156,7 @@ func moveClaims(tx *store.Tx, from, to ownName) error {
 	if err != nil {
 		return err
 	}
-	for _, row := range rows {
-		r, err := load(tx, row.ID)
+	for r, err := range everyContact(tx) {
 		if err != nil {
 			return err
 		}
@@ -241,12 +236,8 @@ func laterOf(a, b time.Time) time.Time {
 	return a
 }
 
-// stocks is whether a package of ours is one of a name's, under the identity that it has.
-func (o ownName) stocks(v store.Invitation) bool {
+// packedBy is whether a package of ours was made under an identity.
+func packedBy(v store.Invitation, doc proof.IdDoc) bool {
 	secret, err := particle.ParsePackageSecret(v.Private)
-	if err != nil {
-		return false
-	}
-	doc, err := o.doc()
 	return err == nil && proof.IdDoc(secret.Package().Identity()) == doc
 }

@@ -178,17 +178,12 @@ func audienceOf(tx *store.Tx, named []string, personas ...persona) (ids []store.
 		}
 		ids = append(ids, r.ID)
 	}
-	rows, err := tx.Contacts()
-	if err != nil {
-		return nil, err
-	}
-	for _, row := range rows {
-		if row.State == store.ContactRevoked {
-			continue
-		}
-		r, err := load(tx, row.ID)
+	for r, err := range everyContact(tx) {
 		if err != nil {
 			return nil, err
+		}
+		if r.State == store.ContactRevoked {
+			continue
 		}
 		knows, err := r.knows(tx, personas)
 		if err != nil {

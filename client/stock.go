@@ -100,10 +100,14 @@ func vendedAs(row ownName) string { return shortName("via " + row.Name) }
 // openVended counts the packages of a name, under the identity that it has now, through
 // which somebody may still come.
 func (c *Client) openVended(ctx context.Context, row ownName) (n int, err error) {
+	doc, err := row.doc()
+	if err != nil {
+		return 0, err
+	}
 	err = c.st.View(ctx, func(tx *store.Tx) error {
 		open, err := tx.Invitations(store.InvitationOpen)
 		for _, v := range open {
-			if len(v.Secret) == 0 && v.Name == vendedAs(row) && row.stocks(v) {
+			if len(v.Secret) == 0 && v.Name == vendedAs(row) && packedBy(v, doc) {
 				n++
 			}
 		}
